@@ -1,0 +1,14 @@
+/* Integer types for headers that the XDP program shares with user space. */
+#pragma once
+
+#ifdef __bpf__
+/* glibc's stdint.h does not compile for the bpf target. */
+#include <linux/types.h>
+
+typedef __u8 uint8_t;
+typedef __u16 uint16_t;
+typedef __u32 uint32_t;
+typedef __u64 uint64_t;
+#else
+#include <stdint.h>
+#endif
