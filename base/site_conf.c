@@ -1,0 +1,235 @@
+#include "base/site_conf.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/array.h"
+#include "base/err.h"
+
+static const char *const driver_words[] = { "auto", "dpdk", "af_xdp", "socket", NULL };
+static const char *const hugepage_words[] = { "auto", "off", "required", NULL };
+static const char *const table_words[] = { "auto", "bpf", "file", NULL };
+static const char *const level_words[] = { "error", "warn", "info", "debug", NULL };
+
+static const char *
+check_listen(const char *text)
+{
+	struct sockaddr_storage sa;
+	socklen_t len;
+
+	return chq_sockaddr_parse(text, &sa, &len) ? "an address such as [::]:4700 is expected"
+						   : NULL;
+}
+
+static const char *
+check_public(const char *text)
+{
+	char host[CHQ_HOST_MAX];
+	uint16_t port;
+
+	return chq_hostport_split(text, host, &port)
+		       ? "a host and port such as im.example.org:4700 is expected"
+		       : NULL;
+}
+
+static const char *
+check_path(const char *text)
+{
+	if (text[0] != '/')
+		return "an absolute path is expected";
+	return strstr(text, "/../") || strstr(text, "//") ? "a plain path is expected" : NULL;
+}
+
+/* Names that become file names and the kernel's names: no slash, no leading dot or hyphen. */
+static const char *
+check_name(const char *text)
+{
+	static const char first[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+	static const char rest[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:@";
+
+	if (!*text)
+		return NULL;
+	if (!strchr(first, text[0]) || text[strspn(text, rest)])
+		return "only letters, digits and _ - . : @ are expected";
+	return NULL;
+}
+
+#define AT(member)  offsetof(struct chq_site_conf, member)
+#define KIB(n)	    (UINT64_C(n) << 10)
+#define MIB(n)	    (UINT64_C(n) << 20)
+#define GIB(n)	    (UINT64_C(n) << 30)
+#define SECONDS(n)  (UINT64_C(n) * 1000)
+#define HOURS(n)    (UINT64_C(n) * 3600000)
+#define SOCKET_PATH 107 /* sun_path without its NUL */
+
+/* clang-format off */
+static const struct chq_conf_key site_keys[] = {
+	{ "server.id", CHQ_CONF_U32, AT(server.id), 1, UINT32_MAX - 1, "1",
+	  "Number of this server, unique in the organisation; part of every handshake", NULL, NULL },
+	{ "server.name", CHQ_CONF_STRING, AT(server.name), 1, 63, "chasqui",
+	  "Name of this server in logs and figures", NULL, check_name },
+
+	{ "listen", CHQ_CONF_STRINGS, AT(listen), 1, 64, "[\"[::]:4700\"]",
+	  "UDP addresses that clients reach; [::] takes IPv4 too", NULL, check_listen },
+	{ "public", CHQ_CONF_STRINGS, AT(public), 1, 261, "[]",
+	  "What invitations name, as host:port; empty: this machine's name and the first port above", NULL, check_public },
+
+	{ "paths.store", CHQ_CONF_STRING, AT(paths.store), 1, 0, "/var/lib/chasqui/store",
+	  "Folder of the database", NULL, check_path },
+	{ "paths.keys", CHQ_CONF_STRING, AT(paths.keys), 1, 0, "/var/lib/chasqui/keys",
+	  "Folder of the organisation's and the server's keys", NULL, check_path },
+	{ "paths.run", CHQ_CONF_STRING, AT(paths.run), 1, 64, "/run/chasqui",
+	  "Folder of sockets and other things that need not survive a reboot", NULL, check_path },
+
+	{ "dataplane.instance", CHQ_CONF_STRING, AT(dataplane.instance), 1, 31, "default",
+	  "Name of this dataplane; each has its own tables and sockets", NULL, check_name },
+	{ "dataplane.driver", CHQ_CONF_WORD, AT(dataplane.driver), 0, 0, "auto",
+	  "How frames come in and go out", driver_words, NULL },
+	{ "dataplane.interfaces", CHQ_CONF_STRINGS, AT(dataplane.interfaces), 1, 15, "[]",
+	  "Kernel network interfaces of the driver af_xdp", NULL, check_name },
+	{ "dataplane.ports", CHQ_CONF_STRINGS, AT(dataplane.ports), 1, 255, "[]",
+	  "Ports of the driver dpdk: PCI addresses, or virtual devices with their arguments", NULL, NULL },
+	{ "dataplane.workers", CHQ_CONF_U32, AT(dataplane.workers), 1, 64, "1",
+	  "Threads that relay, each on a core of its own", NULL, NULL },
+	{ "dataplane.cores", CHQ_CONF_NUMBERS, AT(dataplane.cores), 0, 1023, "[]",
+	  "Cores of the workers, one each; empty: picked from those allowed", NULL, NULL },
+	{ "dataplane.main_core", CHQ_CONF_U32_AUTO, AT(dataplane.main_core), 0, 1023, "auto",
+	  "Core of the manager thread", NULL, NULL },
+	{ "dataplane.sessions", CHQ_CONF_U32, AT(dataplane.sessions), 64, 1u << 26, "65536",
+	  "Sessions that the tables hold", NULL, NULL },
+	{ "dataplane.accounts", CHQ_CONF_U32, AT(dataplane.accounts), 64, 1u << 26, "65536",
+	  "Accounts that may be online at once", NULL, NULL },
+	{ "dataplane.hugepages", CHQ_CONF_WORD, AT(dataplane.hugepages), 0, 0, "auto",
+	  "Huge pages for packet memory", hugepage_words, NULL },
+	{ "dataplane.memory", CHQ_CONF_BYTES, AT(dataplane.memory_bytes), MIB(16), GIB(64), "256MiB",
+	  "Packet memory", NULL, NULL },
+	{ "dataplane.tables", CHQ_CONF_WORD, AT(dataplane.tables), 0, 0, "auto",
+	  "Where sessions survive a restart, in pinned BPF arrays or in files", table_words, NULL },
+	{ "dataplane.bpffs", CHQ_CONF_STRING, AT(dataplane.bpffs), 1, 0, "/run/chasqui/bpf",
+	  "Mount point of the BPF file system of our own", NULL, check_path },
+
+	{ "limits.frames_per_second", CHQ_CONF_U32, AT(limits.frames_per_second), 1, 10000000, "200",
+	  "Frames that one session may send", NULL, NULL },
+	{ "limits.bytes_per_second", CHQ_CONF_BYTES, AT(limits.bytes_per_second), KIB(1), GIB(10), "256KiB",
+	  "Bytes that one session may send in a second", NULL, NULL },
+	{ "limits.burst", CHQ_CONF_TIME, AT(limits.burst_ms), 10, SECONDS(60), "1s",
+	  "How much of these a session may take at once after silence", NULL, NULL },
+	{ "limits.notices_per_second", CHQ_CONF_U32, AT(limits.notices_per_second), 1, 10000, "50",
+	  "Notices that one session is sent", NULL, NULL },
+	{ "limits.handshakes_per_second", CHQ_CONF_U32, AT(limits.handshakes_per_second), 1, 1000000, "2000",
+	  "Handshakes in all", NULL, NULL },
+	{ "limits.handshakes_per_prefix", CHQ_CONF_U32, AT(limits.handshakes_per_prefix), 1, 1000000, "200",
+	  "Handshakes in a second from one IPv4 /24 or IPv6 /56; an office behind one address must fit", NULL, NULL },
+	{ "limits.login_failures_per_account", CHQ_CONF_RATE, AT(limits.login_failures_per_account), 1, 1000000, "5/min",
+	  "Wrong passwords for one account; enrolled devices are not held up by them", NULL, NULL },
+	{ "limits.login_failures_per_address", CHQ_CONF_RATE, AT(limits.login_failures_per_address), 1, 1000000, "20/min",
+	  "Wrong passwords from one address", NULL, NULL },
+	{ "limits.prelogin_time", CHQ_CONF_TIME, AT(limits.prelogin_time_ms), SECONDS(1), SECONDS(300), "10s",
+	  "Time from handshake to login", NULL, NULL },
+
+	{ "sessions.silence", CHQ_CONF_TIME, AT(sessions.silence_ms), SECONDS(1), HOURS(1), "90s",
+	  "Silence after which a client is offline", NULL, NULL },
+	{ "sessions.keepalive", CHQ_CONF_TIME, AT(sessions.keepalive_ms), 100, HOURS(1), "25s",
+	  "Silence after which a client sends a sign of life", NULL, NULL },
+	{ "sessions.lifetime", CHQ_CONF_TIME, AT(sessions.lifetime_ms), SECONDS(10), HOURS(168), "24h",
+	  "Age at which a client makes new keys", NULL, NULL },
+	{ "sessions.hard_lifetime", CHQ_CONF_TIME, AT(sessions.hard_lifetime_ms), SECONDS(10), HOURS(336), "72h",
+	  "Age at which the dataplane drops a session", NULL, NULL },
+
+	{ "passwords.memory", CHQ_CONF_BYTES, AT(passwords.memory_bytes), MIB(8), GIB(4), "19MiB",
+	  "Argon2id: memory for one password", NULL, NULL },
+	{ "passwords.passes", CHQ_CONF_U32, AT(passwords.passes), 1, 16, "2",
+	  "Argon2id: passes over it", NULL, NULL },
+	{ "passwords.threads", CHQ_CONF_U32, AT(passwords.threads), 1, 64, "1",
+	  "Threads that check passwords and handshakes", NULL, NULL },
+
+	{ "grants.days", CHQ_CONF_U32, AT(grants.days), 1, 365, "30",
+	  "Validity of the right to write to a contact; renewed with the contact list", NULL, NULL },
+	{ "grants.reply_days", CHQ_CONF_U32, AT(grants.reply_days), 1, 365, "7",
+	  "Validity of the right to answer a message", NULL, NULL },
+
+	{ "store.map_size", CHQ_CONF_BYTES, AT(store.map_size_bytes), MIB(1), GIB(1024), "256MiB",
+	  "Database at first; it grows by itself", NULL, NULL },
+	{ "store.map_max", CHQ_CONF_BYTES, AT(store.map_max_bytes), MIB(1), GIB(16384), "64GiB",
+	  "Size beyond which it does not grow", NULL, NULL },
+
+	{ "control.socket", CHQ_CONF_STRING, AT(control.socket), 1, SOCKET_PATH, "/run/chasqui/control.sock",
+	  "Operators' socket", NULL, check_path },
+	{ "control.group", CHQ_CONF_STRING, AT(control.group), 0, 31, "chasqui-admin",
+	  "Group whose members may use it; \"\" leaves it as it is made", NULL, check_name },
+
+	{ "log.level", CHQ_CONF_WORD, AT(log.level), 0, 0, "info",
+	  "What is logged", level_words, NULL },
+
+	{ "users.control", CHQ_CONF_STRING, AT(users.control), 0, 31, "chasqui-control",
+	  "User that chasqui-control becomes when started as root; \"\" stays", NULL, check_name },
+	{ "users.dataplane", CHQ_CONF_STRING, AT(users.dataplane), 0, 31, "chasqui-dataplane",
+	  "User that chasqui-dataplane becomes when started as root; \"\" stays", NULL, check_name },
+};
+/* clang-format on */
+
+static const char *
+check_dataplane(const struct chq_site_conf *c, const char **path)
+{
+	*path = "dataplane.driver";
+	if (c->dataplane.driver == CHQ_DRIVER_DPDK && c->dataplane.ports.count == 0)
+		return "dpdk needs dataplane.ports";
+	if (c->dataplane.driver == CHQ_DRIVER_AF_XDP && c->dataplane.interfaces.count == 0)
+		return "af_xdp needs dataplane.interfaces";
+	*path = "dataplane.cores";
+	if (c->dataplane.cores.count && c->dataplane.cores.count != c->dataplane.workers)
+		return "one core for each of dataplane.workers is expected";
+	return NULL;
+}
+
+static const char *
+check_site(const void *conf, const char **path)
+{
+	const struct chq_site_conf *c = conf;
+
+	*path = "listen";
+	if (c->listen.count == 0)
+		return "at least one address is expected";
+	*path = "sessions.keepalive";
+	if (c->sessions.keepalive_ms * 2 > c->sessions.silence_ms)
+		return "at most half of sessions.silence is expected, else a lost sign of life is "
+		       "the end";
+	*path = "sessions.lifetime";
+	if (c->sessions.lifetime_ms > c->sessions.hard_lifetime_ms)
+		return "at most sessions.hard_lifetime is expected";
+	*path = "store.map_size";
+	if (c->store.map_size_bytes > c->store.map_max_bytes)
+		return "at most store.map_max is expected";
+	return check_dataplane(c, path);
+}
+
+const struct chq_conf_schema chq_site_schema = {
+	.keys = site_keys,
+	.count = ARRAY_LEN(site_keys),
+	.title = "Chasqui: configuration of both daemons. A line that starts with # has its "
+		 "default.",
+	.check = check_site,
+};
+
+int
+chq_site_conf_load(const char *path, struct chq_site_conf *conf, struct chq_conf_error *err)
+{
+	return chq_conf_load(&chq_site_schema, path, conf, err);
+}
+
+int
+chq_site_conf_default(struct chq_site_conf *conf)
+{
+	struct chq_conf_error err;
+
+	return chq_conf_parse(&chq_site_schema, "default", "", 0, conf, &err);
+}
+
+void
+chq_site_conf_free(struct chq_site_conf *conf)
+{
+	chq_conf_free(&chq_site_schema, conf);
+}

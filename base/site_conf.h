@@ -1,0 +1,104 @@
+#pragma once
+
+/*
+ * What stands in /etc/chasqui/chasqui.yaml: the one file that both daemons and the operators' tool
+ * read. The table in site_conf.c says each key's default, bounds and meaning.
+ */
+
+#include "base/conf.h"
+
+#define CHQ_SITE_CONF_PATH "/etc/chasqui/chasqui.yaml"
+
+enum chq_driver {
+	CHQ_DRIVER_AUTO, /* dpdk if ports are listed, else af_xdp if interfaces are, else socket */
+	CHQ_DRIVER_DPDK,
+	CHQ_DRIVER_AF_XDP,
+	CHQ_DRIVER_SOCKET,
+	CHQ_DRIVER__COUNT
+};
+enum chq_hugepages { CHQ_HUGEPAGES_AUTO, CHQ_HUGEPAGES_OFF, CHQ_HUGEPAGES_REQUIRED };
+enum chq_tables { CHQ_TABLES_AUTO, CHQ_TABLES_BPF, CHQ_TABLES_FILE };
+
+struct chq_site_conf {
+	struct {
+		uint32_t id;
+		char *name;
+	} server;
+	struct chq_conf_strings listen; /* each as chq_sockaddr_parse() takes it */
+	struct chq_conf_strings public; /* each as chq_hostport_split() takes it; may be empty */
+	struct {
+		char *store, *keys, *run;
+	} paths;
+	struct {
+		char *instance;
+		uint32_t driver; /* enum chq_driver */
+		struct chq_conf_strings interfaces;
+		struct chq_conf_strings ports;
+		uint32_t workers;
+		struct chq_conf_numbers cores; /* empty, or one for each worker */
+		uint32_t main_core;	       /* CHQ_CONF_AUTO: any */
+		uint32_t sessions;
+		uint32_t accounts;
+		uint32_t hugepages; /* enum chq_hugepages */
+		uint64_t memory_bytes;
+		uint32_t tables; /* enum chq_tables */
+		char *bpffs;
+	} dataplane;
+	struct {
+		uint32_t frames_per_second;
+		uint64_t bytes_per_second;
+		uint64_t burst_ms;
+		uint32_t notices_per_second;
+		uint32_t handshakes_per_second;
+		uint32_t handshakes_per_prefix;
+		struct chq_conf_rate login_failures_per_account;
+		struct chq_conf_rate login_failures_per_address;
+		uint64_t prelogin_time_ms;
+	} limits;
+	struct {
+		uint64_t silence_ms;
+		uint64_t keepalive_ms;
+		uint64_t lifetime_ms;
+		uint64_t hard_lifetime_ms;
+	} sessions;
+	struct {
+		uint64_t memory_bytes;
+		uint32_t passes;
+		uint32_t threads;
+	} passwords;
+	struct {
+		uint32_t days;
+		uint32_t reply_days;
+	} grants;
+	struct {
+		uint64_t map_size_bytes;
+		uint64_t map_max_bytes;
+	} store;
+	struct {
+		char *socket;
+		char *group; /* "" leaves the socket to its owner's group */
+	} control;
+	struct {
+		uint32_t level; /* enum chq_log_level */
+	} log;
+	struct {
+		char *control, *dataplane; /* "" stays the user that started it */
+	} users;
+};
+
+/* The table, for chq_conf_print() and its like. */
+extern const struct chq_conf_schema chq_site_schema;
+
+/**
+ * chq_site_conf_load() - chq_conf_load() of this table.
+ * Return: as there. Freed by chq_site_conf_free().
+ */
+int chq_site_conf_load(const char *path, struct chq_site_conf *conf, struct chq_conf_error *err);
+
+/**
+ * chq_site_conf_default() - all defaults, as an empty file gives them.
+ * Return: 0; CHQ_ENOMEM.
+ */
+int chq_site_conf_default(struct chq_site_conf *conf);
+
+void chq_site_conf_free(struct chq_site_conf *conf);
