@@ -1,5 +1,6 @@
 #include "base/site_conf.h"
 
+#include <arpa/inet.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -31,6 +32,16 @@ check_public(const char *text)
 	return chq_hostport_split(text, host, &port)
 		       ? "a host and port such as im.example.org:4700 is expected"
 		       : NULL;
+}
+
+static const char *
+check_address(const char *text)
+{
+	uint8_t ip[16];
+
+	if (inet_pton(AF_INET, text, ip) == 1 || inet_pton(AF_INET6, text, ip) == 1)
+		return NULL;
+	return "an address such as 192.0.2.1 or 2001:db8::1 is expected";
 }
 
 static const char *
@@ -92,6 +103,8 @@ static const struct chq_conf_key site_keys[] = {
 	  "Kernel network interfaces of the driver af_xdp", NULL, check_name },
 	{ "dataplane.ports", CHQ_CONF_STRINGS, AT(dataplane.ports), 1, 255, "[]",
 	  "Ports of the driver dpdk: PCI addresses, or virtual devices with their arguments", NULL, NULL },
+	{ "dataplane.addresses", CHQ_CONF_STRINGS, AT(dataplane.addresses), 1, 45, "[]",
+	  "Addresses of ours that no kernel interface has: those of the driver dpdk's ports", NULL, check_address },
 	{ "dataplane.workers", CHQ_CONF_U32, AT(dataplane.workers), 1, 64, "1",
 	  "Threads that relay, each on a core of its own", NULL, NULL },
 	{ "dataplane.cores", CHQ_CONF_NUMBERS, AT(dataplane.cores), 0, 1023, "[]",

@@ -9,15 +9,15 @@
 
 #define CHQ_SITE_CONF_PATH "/etc/chasqui/chasqui.yaml"
 
-enum chq_driver {
+enum chq_conf_driver {
 	CHQ_DRIVER_AUTO, /* dpdk if ports are listed, else af_xdp if interfaces are, else socket */
 	CHQ_DRIVER_DPDK,
 	CHQ_DRIVER_AF_XDP,
 	CHQ_DRIVER_SOCKET,
 	CHQ_DRIVER__COUNT
 };
-enum chq_hugepages { CHQ_HUGEPAGES_AUTO, CHQ_HUGEPAGES_OFF, CHQ_HUGEPAGES_REQUIRED };
-enum chq_tables { CHQ_TABLES_AUTO, CHQ_TABLES_BPF, CHQ_TABLES_FILE };
+enum chq_conf_hugepages { CHQ_HUGEPAGES_AUTO, CHQ_HUGEPAGES_OFF, CHQ_HUGEPAGES_REQUIRED };
+enum chq_conf_tables { CHQ_TABLES_AUTO, CHQ_TABLES_BPF, CHQ_TABLES_FILE };
 
 struct chq_site_conf {
 	struct {
@@ -31,17 +31,18 @@ struct chq_site_conf {
 	} paths;
 	struct {
 		char *instance;
-		uint32_t driver; /* enum chq_driver */
+		uint32_t driver; /* enum chq_conf_driver */
 		struct chq_conf_strings interfaces;
 		struct chq_conf_strings ports;
+		struct chq_conf_strings addresses; /* numeric, IPv4 or IPv6 */
 		uint32_t workers;
 		struct chq_conf_numbers cores; /* empty, or one for each worker */
 		uint32_t main_core;	       /* CHQ_CONF_AUTO: any */
 		uint32_t sessions;
 		uint32_t accounts;
-		uint32_t hugepages; /* enum chq_hugepages */
+		uint32_t hugepages; /* enum chq_conf_hugepages */
 		uint64_t memory_bytes;
-		uint32_t tables; /* enum chq_tables */
+		uint32_t tables; /* enum chq_conf_tables */
 		char *bpffs;
 	} dataplane;
 	struct {
