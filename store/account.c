@@ -1,0 +1,232 @@
+#include "store/account.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "store/kv.h"
+#include "store/meta.h"
+#include "store/record.h"
+#include "store/text.h"
+
+static int
+account_write(struct store_txn *t, const struct store_account *a)
+{
+	uint8_t key[STORE_ACCOUNT_KEY_BYTES];
+	uint8_t buf[STORE_RECORD_MAX_BYTES];
+	size_t len = store_record_pack_account(a, buf);
+
+	store_key_put_account(key, a->id);
+	return store_kv_put(t, STORE_TABLE_ACCOUNT, key, sizeof(key), buf, len);
+}
+
+static int
+login_claim(struct store_txn *t, const char *login, uint64_t id)
+{
+	uint8_t ref[STORE_RECORD_MAX_BYTES];
+	size_t len = store_record_pack_ref(id, 0, ref);
+
+	return store_kv_add(t, STORE_TABLE_LOGIN, login, strlen(login), ref, len);
+}
+
+static int
+set_name(struct store_account *a, const char *name)
+{
+	size_t len = strlen(name);
+	int rc = store_text_check(name, len, STORE_NAME_MAX_BYTES);
+
+	if (rc == 0)
+		memcpy(a->name, name, len + 1);
+	return rc;
+}
+
+static int
+set_pwhash(struct store_account *a, const char *pwhash)
+{
+	size_t len = pwhash ? strlen(pwhash) : 0;
+
+	if (len > STORE_PWHASH_MAX_BYTES || (pwhash && len == 0))
+		return CHQ_EINVAL;
+	memset(a->pwhash, 0, sizeof(a->pwhash));
+	if (pwhash)
+		memcpy(a->pwhash, pwhash, len);
+	return 0;
+}
+
+int
+store_account_add(struct store_txn *t, const struct store_account_new *new, uint64_t *id)
+{
+	struct store_account a = { .contacts_version = 1,
+				   .grant_epoch = 1,
+				   .created_ms = new->now_ms,
+				   .changed_ms = new->now_ms };
+	int rc = store_login_normalise(new->login, strlen(new->login), a.login);
+
+	if (rc == 0)
+		rc = set_name(&a, new->name ? new->name : "");
+	if (rc == 0)
+		rc = set_pwhash(&a, new->pwhash);
+	if (rc == 0)
+		rc = store_meta_count(t, STORE_META_NEXT_ACCOUNT, &a.id);
+	if (rc == 0 && a.id > STORE_ACCOUNT_ID_MAX)
+		rc = CHQ_EFULL;
+	if (rc == 0)
+		rc = login_claim(t, a.login, a.id);
+	if (rc == 0)
+		rc = account_write(t, &a);
+	if (rc == 0)
+		*id = a.id;
+	return rc;
+}
+
+static int
+account_of_view(uint64_t id, const struct store_view *v, struct store_account *out)
+{
+	int rc = store_record_unpack_account(out, v->p, v->len);
+
+	if (rc == 0)
+		out->id = id;
+	return rc;
+}
+
+int
+store_account_get(struct store_txn *t, uint64_t id, struct store_account *out)
+{
+	uint8_t key[STORE_ACCOUNT_KEY_BYTES];
+	struct store_view v;
+	int rc;
+
+	if (id > STORE_ACCOUNT_ID_MAX)
+		return CHQ_ENOENT;
+	store_key_put_account(key, id);
+	rc = store_kv_get(t, STORE_TABLE_ACCOUNT, key, sizeof(key), &v);
+	return rc != 0 ? rc : account_of_view(id, &v, out);
+}
+
+int
+store_account_find(struct store_txn *t, const char *login, size_t login_bytes,
+		   struct store_account *out)
+{
+	char name[STORE_LOGIN_MAX_BYTES + 1];
+	struct store_view v;
+	uint64_t id;
+	uint8_t number;
+	int rc = store_login_normalise(login, login_bytes, name);
+
+	if (rc == 0)
+		rc = store_kv_get(t, STORE_TABLE_LOGIN, name, strlen(name), &v);
+	if (rc == 0)
+		rc = store_record_unpack_ref(&id, &number, v.p, v.len);
+	if (rc != 0)
+		return rc;
+	rc = store_account_get(t, id, out);
+	return rc == CHQ_ENOENT ? CHQ_ECORRUPT : rc;
+}
+
+int
+store_account_list(struct store_txn *t, uint64_t after, struct store_account *out, size_t max,
+		   size_t *n)
+{
+	uint8_t start[STORE_ACCOUNT_KEY_BYTES];
+	struct store_iter it;
+	int rc;
+
+	*n = 0;
+	if (after >= STORE_ACCOUNT_ID_MAX)
+		return 0;
+	store_key_put_account(start, after + 1);
+	rc = store_iter_open(&it, t, STORE_TABLE_ACCOUNT, start, sizeof(start), 0);
+	while (rc == 0 && *n < max) {
+		if (it.key.len != STORE_ACCOUNT_KEY_BYTES)
+			rc = CHQ_ECORRUPT;
+		else
+			rc = account_of_view(store_key_get_account(it.key.p), &it.val, &out[*n]);
+		if (rc == 0) {
+			(*n)++;
+			rc = store_iter_next(&it);
+		}
+	}
+	store_iter_close(&it);
+	return rc == CHQ_ENOENT ? 0 : rc;
+}
+
+int
+store_account_rename(struct store_txn *t, uint64_t id, const char *login, uint64_t now_ms)
+{
+	char name[STORE_LOGIN_MAX_BYTES + 1];
+	struct store_account a;
+	int rc = store_login_normalise(login, strlen(login), name);
+
+	if (rc == 0)
+		rc = store_account_get(t, id, &a);
+	if (rc != 0 || strcmp(name, a.login) == 0)
+		return rc;
+	rc = login_claim(t, name, id);
+	if (rc == 0)
+		rc = store_kv_del(t, STORE_TABLE_LOGIN, a.login, strlen(a.login));
+	if (rc != 0)
+		return rc;
+	memcpy(a.login, name, sizeof(name));
+	a.changed_ms = now_ms;
+	return account_write(t, &a);
+}
+
+int
+store_account_set_name(struct store_txn *t, uint64_t id, const char *name, uint64_t now_ms)
+{
+	struct store_account a;
+	int rc = store_account_get(t, id, &a);
+
+	if (rc == 0)
+		rc = set_name(&a, name);
+	a.changed_ms = now_ms;
+	return rc != 0 ? rc : account_write(t, &a);
+}
+
+int
+store_account_set_pwhash(struct store_txn *t, uint64_t id, const char *pwhash, uint64_t now_ms)
+{
+	struct store_account a;
+	int rc = store_account_get(t, id, &a);
+
+	if (rc == 0)
+		rc = set_pwhash(&a, pwhash);
+	a.changed_ms = now_ms;
+	return rc != 0 ? rc : account_write(t, &a);
+}
+
+int
+store_account_set_disabled(struct store_txn *t, uint64_t id, bool disabled, uint64_t now_ms)
+{
+	struct store_account a;
+	int rc = store_account_get(t, id, &a);
+
+	if (rc != 0 || a.disabled == disabled)
+		return rc;
+	a.disabled = disabled;
+	a.changed_ms = now_ms;
+	return account_write(t, &a);
+}
+
+int
+store_account_next_grant_epoch(struct store_txn *t, uint64_t id, uint32_t *epoch)
+{
+	struct store_account a;
+	int rc = store_account_get(t, id, &a);
+
+	if (rc != 0)
+		return rc;
+	*epoch = ++a.grant_epoch;
+	return account_write(t, &a);
+}
+
+int
+store_account_contacts_changed(struct store_txn *t, uint64_t id)
+{
+	struct store_account a;
+	int rc = store_account_get(t, id, &a);
+
+	if (rc != 0)
+		return rc;
+	a.contacts_version++;
+	return account_write(t, &a);
+}

@@ -1,0 +1,94 @@
+#pragma once
+#include <lmdb.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Insides of the store: the LMDB environment, its tables, and transactions on them. Only files of
+ * store/ include this one; everybody else sees struct store_txn as an opaque name.
+ */
+
+enum store_table {
+	STORE_TABLE_META,    /* number of enum store_meta (1)         -> u64 */
+	STORE_TABLE_ACCOUNT, /* account (6)                           -> account record */
+	STORE_TABLE_LOGIN,   /* login name in normal form             -> ref to the account */
+	STORE_TABLE_E2E,     /* account (6)                           -> account key, device list */
+	STORE_TABLE_DEVICE,  /* account (6) device (1)                -> device record */
+	STORE_TABLE_DEVKEY,  /* static key (32)                       -> ref to the device */
+	STORE_TABLE_FRIEND,  /* owner (6) peer (6)                    -> friend record */
+	STORE_TABLE_ANSWER,  /* account (6) device (1) request id (8) -> answer */
+	STORE_TABLE__COUNT,
+};
+
+struct store_env_options {
+	const char *dir;
+	size_t map_bytes;     /* at first; LMDB takes more if the data are larger already */
+	size_t map_max_bytes; /* where growing ends */
+	unsigned readers_max;
+};
+
+/* Constant between store_env_open() and _close(), which nobody may run beside a transaction. */
+struct store_env {
+	struct store_env_options opt;
+	MDB_env *env;
+	MDB_dbi dbi[STORE_TABLE__COUNT];
+	bool dbi_open[STORE_TABLE__COUNT];
+};
+
+/* One transaction, of one thread. */
+struct store_txn {
+	struct store_env *env;
+	MDB_txn *txn;
+	int broken; /* 0, or the code after which the transaction can only be ended */
+};
+
+/**
+ * store_env_open() - map the database of a directory, making its files (0600) if there are none.
+ *
+ * Reader slots of dead processes are cleared. Tables are opened by store_env_tables().
+ * Return: 0; CHQ_ENOMEM, CHQ_ENOSPC, CHQ_EACCES, CHQ_EIO …; CHQ_ECORRUPT.
+ */
+int store_env_open(struct store_env *e, const struct store_env_options *opt);
+void store_env_close(struct store_env *e);
+
+/**
+ * store_env_table() - open one table inside a write transaction, making it if absent.
+ * Return: 0; codes as of store_kv_put().
+ */
+int store_env_table(struct store_txn *t, enum store_table table);
+
+/**
+ * store_env_grow() - double the map, up to its maximum. No transaction may be open.
+ * Return: 0; CHQ_EFULL if it has its maximum; CHQ_ENOMEM, then nothing is mapped any more and all that
+ * is left to do is store_env_close().
+ */
+int store_env_grow(struct store_env *e);
+
+size_t store_env_map_bytes(const struct store_env *e);
+
+/**
+ * store_txn_begin() - begin a transaction.
+ * @parent: a write transaction to nest in, or NULL.
+ * @write:  false for a snapshot to read; then @parent is NULL.
+ *
+ * Return: 0; CHQ_EAGAIN (no reader slot is free); CHQ_EIO (the environment must be reopened, see
+ * store_env_panicked()); CHQ_ENOMEM and other negated errno values.
+ */
+int store_txn_begin(struct store_txn *t, struct store_env *e, struct store_txn *parent, bool write);
+
+/* Return: 0; CHQ_EFULL (map), CHQ_ETOOBIG (too many pages), CHQ_ENOSPC, CHQ_EIO … Ends it anyway. */
+int store_txn_commit(struct store_txn *t);
+void store_txn_abort(struct store_txn *t);
+
+/* For readers: end the snapshot but keep its slot; take a new snapshot with it (codes of _begin). */
+void store_txn_park(struct store_txn *t);
+int store_txn_renew(struct store_txn *t);
+
+/*
+ * Must it be opened anew? So after a failed write of its root page, when LMDB refuses everything, and
+ * when it is closed. Not inside a transaction.
+ */
+bool store_env_panicked(const struct store_env *e);
+
+/* LMDB's codes end here. */
+int store_err_of_lmdb(int rc);

@@ -1,0 +1,34 @@
+#pragma once
+#include <stdint.h>
+
+/* Numbers of the database as a whole. Values are also their keys: they never change. */
+
+struct store_txn;
+
+enum { STORE_SCHEMA_VERSION = 1 };
+
+enum store_meta {
+	STORE_META_SCHEMA = 1,	     /* STORE_SCHEMA_VERSION of the build that wrote last */
+	STORE_META_EPOCH = 2,	     /* server epoch */
+	STORE_META_NEXT_ACCOUNT = 3, /* id of the next account */
+};
+
+/* Return: 0; CHQ_ENOENT if it was never set; CHQ_ECORRUPT. */
+int store_meta_get(struct store_txn *t, enum store_meta what, uint64_t *out);
+
+/* In a write job. Return: 0; codes of the writer. */
+int store_meta_set(struct store_txn *t, enum store_meta what, uint64_t value);
+
+/**
+ * store_meta_count() - take the next number of a counter that starts at 1.
+ * Return: 0 with *@out the number, never given before; codes of the writer; CHQ_ECORRUPT.
+ */
+int store_meta_count(struct store_txn *t, enum store_meta what, uint64_t *out);
+
+/**
+ * store_meta_migrate() - bring the schema to this build's version, step by step.
+ *
+ * The meta table is open; a newer schema is refused before any other table is looked at.
+ * Return: 0; CHQ_ESCHEMA; codes of the writer.
+ */
+int store_meta_migrate(struct store_txn *t);

@@ -1,0 +1,34 @@
+#pragma once
+
+/*
+ * Reading: a snapshot of what was committed last, taken and given back within one piece of work.
+ * Readers never wait for a commit. They keep the map from growing while they hold a snapshot, so a
+ * snapshot is held for microseconds to milliseconds, never over a wait for something else.
+ */
+
+struct store;
+struct store_reader;
+struct store_txn;
+
+/**
+ * store_reader_open() - a reusable reader.
+ * @out: ends with store_reader_close().
+ *
+ * Thread: any; the reader itself is used by one thread at a time.
+ * Return: 0; CHQ_ENOMEM.
+ */
+int store_reader_open(struct store *st, struct store_reader **out);
+
+/* Without a snapshot taken. NULL is ignored. */
+void store_reader_close(struct store_reader *r);
+
+/**
+ * store_read_begin() - take a snapshot.
+ * @txn: receives the transaction, for the _get, _find and _list calls; owned by the reader.
+ *
+ * A thread holds one snapshot at a time; never inside a write job.
+ * Return: 0, then store_read_end() must follow; CHQ_EAGAIN (more snapshots than readers_max);
+ * CHQ_EIO; CHQ_ENOMEM.
+ */
+int store_read_begin(struct store_reader *r, struct store_txn **txn);
+void store_read_end(struct store_reader *r);

@@ -1,0 +1,394 @@
+#include "store/record.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+enum { RECORD_VERSION = 1 };
+enum { ACCOUNT_DISABLED = 0x01 };
+enum { DEVICE_REVOKED = 0x01 };
+
+struct packer {
+	uint8_t *start, *at;
+};
+
+/* Once something was missing or wrong, @bad stays set and further reads give zeros. */
+struct unpacker {
+	const uint8_t *at;
+	size_t left;
+	bool bad;
+};
+
+static struct packer
+packer_start(uint8_t *buf)
+{
+	struct packer w = { buf, buf };
+
+	*w.at++ = RECORD_VERSION;
+	return w;
+}
+
+static size_t
+packer_len(const struct packer *w)
+{
+	return (size_t)(w->at - w->start);
+}
+
+static void
+pack_u8(struct packer *w, uint8_t v)
+{
+	*w->at++ = v;
+}
+
+static void
+pack_u32(struct packer *w, uint32_t v)
+{
+	chq_put_le32(w->at, v);
+	w->at += 4;
+}
+
+static void
+pack_u64(struct packer *w, uint64_t v)
+{
+	chq_put_le64(w->at, v);
+	w->at += 8;
+}
+
+static void
+pack_bytes(struct packer *w, const void *src, size_t len)
+{
+	memcpy(w->at, src, len);
+	w->at += len;
+}
+
+static void
+pack_text(struct packer *w, const char *text)
+{
+	size_t len = strlen(text);
+
+	pack_u8(w, (uint8_t)len);
+	pack_bytes(w, text, len);
+}
+
+static void
+pack_blob(struct packer *w, const uint8_t *blob, uint16_t len)
+{
+	chq_put_le16(w->at, len);
+	w->at += 2;
+	pack_bytes(w, blob, len);
+}
+
+static const uint8_t *
+unpack_view(struct unpacker *r, size_t len)
+{
+	const uint8_t *p = r->at;
+
+	if (r->bad || r->left < len) {
+		r->bad = true;
+		return NULL;
+	}
+	r->at += len;
+	r->left -= len;
+	return p;
+}
+
+static uint8_t
+unpack_u8(struct unpacker *r)
+{
+	const uint8_t *p = unpack_view(r, 1);
+
+	return p ? *p : 0;
+}
+
+static uint16_t
+unpack_u16(struct unpacker *r)
+{
+	const uint8_t *p = unpack_view(r, 2);
+
+	return p ? chq_get_le16(p) : 0;
+}
+
+static uint32_t
+unpack_u32(struct unpacker *r)
+{
+	const uint8_t *p = unpack_view(r, 4);
+
+	return p ? chq_get_le32(p) : 0;
+}
+
+static uint64_t
+unpack_u64(struct unpacker *r)
+{
+	const uint8_t *p = unpack_view(r, 8);
+
+	return p ? chq_get_le64(p) : 0;
+}
+
+static void
+unpack_bytes(struct unpacker *r, void *dst, size_t len)
+{
+	const uint8_t *p = unpack_view(r, len);
+
+	if (p)
+		memcpy(dst, p, len);
+}
+
+/* @dst: max_bytes + 1. A NUL inside would hide what follows it. */
+static void
+unpack_text(struct unpacker *r, char *dst, size_t max_bytes)
+{
+	size_t len = unpack_u8(r);
+	const uint8_t *p = unpack_view(r, len);
+
+	if (p == NULL || len > max_bytes || memchr(p, '\0', len) != NULL) {
+		r->bad = true;
+		return;
+	}
+	memcpy(dst, p, len);
+	dst[len] = '\0';
+}
+
+static uint16_t
+unpack_blob(struct unpacker *r, uint8_t *dst, size_t max_bytes)
+{
+	uint16_t len = unpack_u16(r);
+	const uint8_t *p = unpack_view(r, len);
+
+	if (p == NULL || len > max_bytes) {
+		r->bad = true;
+		return 0;
+	}
+	memcpy(dst, p, len);
+	return len;
+}
+
+static struct unpacker
+unpacker_start(const uint8_t *p, size_t len)
+{
+	struct unpacker r = { p, len, false };
+
+	if (unpack_u8(&r) != RECORD_VERSION)
+		r.bad = true;
+	return r;
+}
+
+static bool
+unpack_flag(struct unpacker *r, uint8_t flag)
+{
+	uint8_t flags = unpack_u8(r);
+
+	if ((flags & ~flag) != 0)
+		r->bad = true;
+	return flags == flag;
+}
+
+static int
+unpacker_end(const struct unpacker *r)
+{
+	return r->bad || r->left != 0 ? CHQ_ECORRUPT : 0;
+}
+
+size_t
+store_record_pack_u64(uint64_t v, uint8_t *buf)
+{
+	struct packer w = packer_start(buf);
+
+	pack_u64(&w, v);
+	return packer_len(&w);
+}
+
+int
+store_record_unpack_u64(uint64_t *out, const uint8_t *p, size_t len)
+{
+	struct unpacker r = unpacker_start(p, len);
+	uint64_t v = unpack_u64(&r);
+	int rc = unpacker_end(&r);
+
+	if (rc == 0)
+		*out = v;
+	return rc;
+}
+
+size_t
+store_record_pack_ref(uint64_t account, uint8_t number, uint8_t *buf)
+{
+	struct packer w = packer_start(buf);
+
+	chq_put_le48(w.at, account);
+	w.at += 6;
+	pack_u8(&w, number);
+	return packer_len(&w);
+}
+
+int
+store_record_unpack_ref(uint64_t *account, uint8_t *number, const uint8_t *p, size_t len)
+{
+	struct unpacker r = unpacker_start(p, len);
+	const uint8_t *id = unpack_view(&r, 6);
+	uint8_t n = unpack_u8(&r);
+	int rc = unpacker_end(&r);
+
+	if (rc == 0 && chq_get_le48(id) == 0)
+		rc = CHQ_ECORRUPT;
+	if (rc == 0) {
+		*account = chq_get_le48(id);
+		*number = n;
+	}
+	return rc;
+}
+
+size_t
+store_record_pack_account(const struct store_account *a, uint8_t *buf)
+{
+	struct packer w = packer_start(buf);
+
+	pack_u8(&w, a->disabled ? ACCOUNT_DISABLED : 0);
+	pack_u32(&w, a->grant_epoch);
+	pack_u64(&w, a->contacts_version);
+	pack_u64(&w, a->created_ms);
+	pack_u64(&w, a->changed_ms);
+	pack_text(&w, a->login);
+	pack_text(&w, a->name);
+	pack_text(&w, a->pwhash);
+	return packer_len(&w);
+}
+
+int
+store_record_unpack_account(struct store_account *out, const uint8_t *p, size_t len)
+{
+	struct unpacker r = unpacker_start(p, len);
+	struct store_account a = { .id = 0 };
+	int rc;
+
+	a.disabled = unpack_flag(&r, ACCOUNT_DISABLED);
+	a.grant_epoch = unpack_u32(&r);
+	a.contacts_version = unpack_u64(&r);
+	a.created_ms = unpack_u64(&r);
+	a.changed_ms = unpack_u64(&r);
+	unpack_text(&r, a.login, STORE_LOGIN_MAX_BYTES);
+	unpack_text(&r, a.name, STORE_NAME_MAX_BYTES);
+	unpack_text(&r, a.pwhash, STORE_PWHASH_MAX_BYTES);
+	if (a.login[0] == '\0')
+		r.bad = true;
+	rc = unpacker_end(&r);
+	if (rc == 0)
+		*out = a;
+	return rc;
+}
+
+size_t
+store_record_pack_e2e(const struct store_e2e *e, uint8_t *buf)
+{
+	struct packer w = packer_start(buf);
+
+	pack_bytes(&w, e->account_key, STORE_KEY_BYTES);
+	pack_u64(&w, e->list_version);
+	pack_blob(&w, e->list, e->list_len);
+	return packer_len(&w);
+}
+
+int
+store_record_unpack_e2e(struct store_e2e *out, const uint8_t *p, size_t len)
+{
+	struct unpacker r = unpacker_start(p, len);
+	struct store_e2e e = { .list_version = 0 };
+	int rc;
+
+	unpack_bytes(&r, e.account_key, STORE_KEY_BYTES);
+	e.list_version = unpack_u64(&r);
+	e.list_len = unpack_blob(&r, e.list, STORE_DEVLIST_MAX_BYTES);
+	rc = unpacker_end(&r);
+	if (rc == 0)
+		*out = e;
+	return rc;
+}
+
+size_t
+store_record_pack_device(const struct store_device *d, uint8_t *buf)
+{
+	struct packer w = packer_start(buf);
+
+	pack_u8(&w, d->revoked ? DEVICE_REVOKED : 0);
+	pack_u8(&w, (uint8_t)d->kind);
+	pack_bytes(&w, d->noise_key, STORE_KEY_BYTES);
+	pack_u64(&w, d->enrolled_ms);
+	pack_u64(&w, d->last_seen_ms);
+	pack_text(&w, d->name);
+	pack_blob(&w, d->prekey, d->prekey_len);
+	return packer_len(&w);
+}
+
+int
+store_record_unpack_device(struct store_device *out, const uint8_t *p, size_t len)
+{
+	struct unpacker r = unpacker_start(p, len);
+	struct store_device d = { .account = 0 };
+	uint8_t kind;
+	int rc;
+
+	d.revoked = unpack_flag(&r, DEVICE_REVOKED);
+	kind = unpack_u8(&r);
+	if (kind >= STORE_DEVICE__COUNT)
+		r.bad = true;
+	d.kind = (enum store_device_kind)kind;
+	unpack_bytes(&r, d.noise_key, STORE_KEY_BYTES);
+	d.enrolled_ms = unpack_u64(&r);
+	d.last_seen_ms = unpack_u64(&r);
+	unpack_text(&r, d.name, STORE_DEVICE_NAME_MAX_BYTES);
+	d.prekey_len = unpack_blob(&r, d.prekey, STORE_PREKEY_MAX_BYTES);
+	rc = unpacker_end(&r);
+	if (rc == 0)
+		*out = d;
+	return rc;
+}
+
+size_t
+store_record_pack_friend(const struct store_friend *f, uint8_t *buf)
+{
+	struct packer w = packer_start(buf);
+
+	pack_u8(&w, (uint8_t)f->state);
+	pack_u64(&w, f->since_ms);
+	return packer_len(&w);
+}
+
+int
+store_record_unpack_friend(struct store_friend *out, const uint8_t *p, size_t len)
+{
+	struct unpacker r = unpacker_start(p, len);
+	uint8_t state = unpack_u8(&r);
+	uint64_t since_ms = unpack_u64(&r);
+	int rc = unpacker_end(&r);
+
+	if (state == STORE_FRIEND_NONE || state >= STORE_FRIEND__COUNT)
+		rc = CHQ_ECORRUPT;
+	if (rc == 0)
+		*out = (struct store_friend){ .state = (enum store_friend_state)state,
+					      .since_ms = since_ms };
+	return rc;
+}
+
+size_t
+store_record_pack_answer(const uint8_t *answer, size_t answer_len, uint8_t *buf)
+{
+	struct packer w = packer_start(buf);
+
+	pack_bytes(&w, answer, answer_len);
+	return packer_len(&w);
+}
+
+int
+store_record_unpack_answer(const uint8_t **answer, size_t *answer_len, const uint8_t *p, size_t len)
+{
+	struct unpacker r = unpacker_start(p, len);
+	size_t left = r.left;
+	const uint8_t *view = unpack_view(&r, left);
+
+	if (unpacker_end(&r) != 0 || left > STORE_ANSWER_MAX_BYTES)
+		return CHQ_ECORRUPT;
+	*answer = view;
+	*answer_len = left;
+	return 0;
+}

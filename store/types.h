@@ -1,0 +1,79 @@
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/login_name.h"
+
+/* What the store keeps, as plain structs: copied out, so valid however long the caller wants. */
+
+enum {
+	STORE_NAME_MAX_BYTES = 128,	  /* display name, UTF-8 */
+	STORE_DEVICE_NAME_MAX_BYTES = 64, /* UTF-8 */
+	STORE_PWHASH_MAX_BYTES = 127,	  /* crypto_pwhash_STRBYTES without its NUL */
+	STORE_KEY_BYTES = 32,		  /* Ed25519 and X25519 public keys */
+	STORE_DEVLIST_MAX_BYTES = 2048,	  /* signed device list */
+	STORE_PREKEY_MAX_BYTES = 512,	  /* published prekey of a device */
+	STORE_ANSWER_MAX_BYTES = 1200,	  /* an answer fits a datagram */
+	STORE_ANSWERS_KEPT = 32,	  /* per device */
+	STORE_DEVICES_MAX = 255,	  /* per account, tombstones included */
+};
+
+#define STORE_ACCOUNT_ID_MAX ((UINT64_C(1) << 48) - 1)
+
+/* A person. */
+struct store_account {
+	uint64_t id;				 /* 1..STORE_ACCOUNT_ID_MAX, never reused */
+	char login[STORE_LOGIN_MAX_BYTES + 1];	 /* normal form */
+	char name[STORE_NAME_MAX_BYTES + 1];	 /* display name, may be empty */
+	char pwhash[STORE_PWHASH_MAX_BYTES + 1]; /* crypto_pwhash_str(); empty: no password login */
+	bool disabled;
+	uint32_t grant_epoch;	   /* rises when all grants towards this account are revoked */
+	uint64_t contacts_version; /* rises with every change of the contact list */
+	uint64_t created_ms;	   /* wall clock, ms since 1970 */
+	uint64_t changed_ms;	   /* the same, of the last change by a setter of account.h */
+};
+
+/* End-to-end identity of an account: opaque to the store, which verifies no signature. */
+struct store_e2e {
+	uint8_t account_key[STORE_KEY_BYTES]; /* Ed25519 public key */
+	uint64_t list_version;
+	uint16_t list_len;
+	uint8_t list[STORE_DEVLIST_MAX_BYTES]; /* signed device list */
+};
+
+enum store_device_kind {
+	STORE_DEVICE_OTHER,
+	STORE_DEVICE_ANDROID,
+	STORE_DEVICE_IOS,
+	STORE_DEVICE_PC,
+	STORE_DEVICE__COUNT,
+};
+
+/* An enrolled device of an account, or the tombstone of one. */
+struct store_device {
+	uint64_t account;
+	uint8_t number; /* 1..255 */
+	bool revoked;	/* tombstone: keeps its number and its key from being used again */
+	enum store_device_kind kind;
+	uint8_t noise_key[STORE_KEY_BYTES]; /* X25519 static key of the handshake */
+	char name[STORE_DEVICE_NAME_MAX_BYTES + 1];
+	uint64_t enrolled_ms;  /* wall clock, ms since 1970 */
+	uint64_t last_seen_ms; /* the same; 0: not yet */
+	uint16_t prekey_len;   /* 0: none published */
+	uint8_t prekey[STORE_PREKEY_MAX_BYTES];
+};
+
+/* Seen from the owner of the list. The other side's record says the counterpart. */
+enum store_friend_state {
+	STORE_FRIEND_NONE,    /* never stored */
+	STORE_FRIEND_ASKED,   /* the owner has asked, the peer has not answered */
+	STORE_FRIEND_WAITING, /* the peer has asked, the owner has not answered */
+	STORE_FRIEND_MUTUAL,
+	STORE_FRIEND__COUNT,
+};
+
+struct store_friend {
+	uint64_t peer;
+	enum store_friend_state state;
+	uint64_t since_ms; /* wall clock, ms since 1970, when the state was reached */
+};

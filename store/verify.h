@@ -1,0 +1,28 @@
+#pragma once
+#include <stdint.h>
+
+struct store_txn;
+
+/* What a full check has found. */
+struct store_verify {
+	uint64_t accounts, devices, identities, friendships, answers; /* a friendship counts once */
+	uint64_t faults;
+};
+
+/* Told of each fault. @table: constant; @what: constant sentence; @account: whose record. */
+typedef void store_fault_fn(void *arg, const char *table, const char *what, uint64_t account);
+
+/**
+ * store_verify_all() - read every record and every reference between records.
+ * @fault: may be NULL.
+ *
+ * Checked: each record unpacks; the indexes of login names and device keys lead to records that have
+ * that name or key, and every record is in its index; account ids are below the next one; every
+ * friendship stands on both sides with states that fit; devices, identities and friends belong to
+ * accounts; no device has more answers than are kept.
+ *
+ * Thread: snapshot or job; takes time in proportion to the database, so tools use it on a quiet one.
+ * Return: 0 if the whole was read, whatever was found; else a code of reading.
+ */
+int store_verify_all(struct store_txn *t, struct store_verify *out, store_fault_fn *fault,
+		     void *arg);
