@@ -1,0 +1,68 @@
+#pragma once
+/*
+ * dataplane/driver: what a driver offers to the workers and the manager. One instance per process.
+ */
+#include <stdint.h>
+
+#include "base/site_conf.h"
+#include "dataplane/pkt.h"
+
+struct chq_tables;
+struct chq_worker;
+struct chq_driver;
+
+struct chq_driver_ops {
+	const char *name; /* "dpdk", "af_xdp", "socket" */
+
+	/**
+	 * open() - take the ports; fill header->port_info/local (manager thread, at start).
+	 * @err: at least 256 bytes; a text for operators that says which feature is missing and what to do.
+	 * Return: 0; CHQ_E…. CHQ_EUNAVAIL: `driver: auto` goes on with the next one.
+	 */
+	int (*open)(struct chq_driver **out, const struct chq_site_conf *conf, struct chq_tables *t,
+		    char *err, size_t err_size);
+
+	/** workers() - start conf->dataplane.workers threads, each of which runs chq_worker_run(w). 0; CHQ_E… */
+	int (*start)(struct chq_driver *d, struct chq_worker **workers, unsigned n);
+
+	/** join() - wait for the threads after chq_worker_stop() was called for each. */
+	void (*join)(struct chq_driver *d);
+
+	/** rx() - at most CHQ_BURST packets, their driver part filled, packets that are not ours already left to the
+	 * kernel (counted). Worker thread. Never blocks longer than 1 ms. Return: how many. */
+	uint16_t (*rx)(struct chq_driver *d, struct chq_worker *w, struct chq_pkt **pkts);
+
+	/** tx() - send every packet to its p->out (rewrites link, IP and UDP headers, checksums incrementally) and free
+	 * it, sent or not; what could not be sent is counted. Worker thread. */
+	void (*tx)(struct chq_driver *d, struct chq_worker *w, struct chq_pkt **pkts, uint16_t n);
+
+	/** tx_new() - send a datagram that is not an answer in place (from the manager). Worker thread. */
+	void (*tx_new)(struct chq_driver *d, struct chq_worker *w, const struct chq_path *to,
+		       const uint8_t *dgram, uint16_t len);
+
+	/** free() - give a packet back that is not sent. Worker thread. */
+	void (*free)(struct chq_driver *d, struct chq_worker *w, struct chq_pkt *p);
+
+	/** wake() - end the wait of a worker in rx(), when it can wait. Any thread. May be NULL. */
+	void (*wake)(struct chq_driver *d, struct chq_worker *w);
+
+	/** refresh() - look at local addresses again (manager thread, every few seconds). May be NULL. */
+	void (*refresh)(struct chq_driver *d);
+
+	/** describe() - ports as a JSON array (jansson, new reference): name, driver, mode, mac, mtu, queues, addresses,
+	 * offloads. Manager thread. */
+	struct json_t *(*describe)(struct chq_driver *d);
+
+	/** close() - give everything back. @detach: also remove what is made to outlive the process. */
+	void (*close)(struct chq_driver *d, int detach);
+};
+
+struct chq_driver {
+	const struct chq_driver_ops *ops;
+};
+
+extern const struct chq_driver_ops chq_driver_socket;
+#ifdef CHQ_HAVE_DPDK
+extern const struct chq_driver_ops chq_driver_dpdk;
+extern const struct chq_driver_ops chq_driver_af_xdp;
+#endif

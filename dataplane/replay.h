@@ -1,0 +1,75 @@
+#pragma once
+/*
+ * dataplane/replay: each sequence number of a session is taken once, by however many workers and programs at a time.
+ *
+ * A word holds {block 32 | bits 32}: block = seq / 32, bit = seq mod 32. Block b lives in word b mod 8 and nowhere
+ * else, and a word's block only rises. So number s of block b is taken exactly when it was not taken before and no
+ * number of block b+8, b+16, … was. Behind the newest number taken, n, that makes at least n mod 32 + 225 numbers
+ * (225 to 256, n itself counted) that are never refused as too old; older ones are taken once or refused, never twice.
+ *
+ * Numbers from CHQ_SEQ_END on, and 0, are refused: block has 32 bits. A session ends long before.
+ *
+ * Usable from BPF: the loop is bounded. Writers: any worker, the manager, the program; compare-and-swap.
+ */
+#include "dataplane/atomic.h"
+#include "dataplane/table.h"
+
+#define CHQ_SEQ_END (UINT64_C(1) << 37)
+#define CHQ_CAS_ROUNDS \
+	16 /* lost races after which a frame is given up: others took 16 numbers of this block meanwhile */
+
+/**
+ * chq_replay_take() - take a number, after its frame's tag was verified.
+ * @words: the session's replay words.
+ * Return: 1 if it is now taken by the caller; 0 if it was taken before, is too old, or is no number of ours.
+ */
+static inline int
+chq_replay_take(uint64_t words[CHQ_REPLAY_WORDS], uint64_t seq)
+{
+	uint64_t block = seq >> 5, bit = UINT64_C(1) << (seq & 31);
+	uint64_t *at = &words[block & (CHQ_REPLAY_WORDS - 1)];
+	uint64_t was, next, seen;
+
+	if (seq == 0 || seq >= CHQ_SEQ_END)
+		return 0;
+	was = CHQ_LOAD_RELAXED(at);
+	for (int i = 0; i < CHQ_CAS_ROUNDS; i++) {
+		if (was >> 32 > block || (was >> 32 == block && (was & bit)))
+			return 0;
+		next = was >> 32 == block ? was | bit : block << 32 | bit;
+		seen = CHQ_CAS(at, was, next);
+		if (seen == was)
+			return 1;
+		was = seen;
+	}
+	return 0;
+}
+
+#ifndef __bpf__
+/** chq_replay_highest() - the highest number taken, 0 if none. A snapshot when others write. */
+static inline uint64_t
+chq_replay_highest(const uint64_t words[CHQ_REPLAY_WORDS])
+{
+	uint64_t best = 0;
+
+	for (int i = 0; i < CHQ_REPLAY_WORDS; i++) {
+		uint64_t w = CHQ_LOAD_RELAXED(&words[i]);
+		uint32_t bits = (uint32_t)w;
+		uint64_t top = bits ? (w >> 32) * 32 + 31 - (uint64_t)__builtin_clz(bits) : 0;
+
+		if (top > best)
+			best = top;
+	}
+	return best;
+}
+#endif
+
+/* A valid frame of the session was heard: at most one store a second to each half of the record. */
+static inline void
+chq_session_heard(struct chq_session *s, uint32_t now_s)
+{
+	if (CHQ_LOAD_RELAXED(&s->heard_s) == now_s)
+		return;
+	CHQ_STORE_RELAXED(&s->heard_s, now_s);
+	CHQ_STORE_RELAXED(&s->rx_heard_s, now_s);
+}
