@@ -43,7 +43,7 @@ print_sections(const char *before, const char *path, bool spaced, FILE *out)
 	size_t at = common_sections(before, path);
 	const char *dot;
 
-	if (spaced && strchr(path + at, '.') && *before)
+	if (spaced && *before && (strchr(path + at, '.') || before[at + strcspn(before + at, ".")]))
 		fputc('\n', out);
 	for (; (dot = strchr(path + at, '.')) != NULL; at = (size_t)(dot - path) + 1) {
 		indent(out, depth_of(path, at));

@@ -340,8 +340,10 @@ apply_section(struct chq_conf_reader *r, yaml_document_t *doc, const yaml_node_t
 	if (is_nothing(node))
 		return 0;
 	if (node->type != YAML_MAPPING_NODE)
-		return refuse(r, &node->start_mark, "%s%skeys and values are expected", section,
-			      *section ? " " : "");
+		return refuse(r, &node->start_mark,
+			      *section ? "%.*s: keys and values are expected"
+				       : "%.*skeys and values are expected",
+			      *section ? (int)strlen(section) - 1 : 0, section);
 	for (pair = node->data.mapping.pairs.start; !rc && pair < node->data.mapping.pairs.top;
 	     pair++)
 		rc = apply_pair(r, doc, node, pair, section);
