@@ -19,7 +19,7 @@ struct store_options {
 	const char *lock_path; /* one process per files; default <dir>/lock */
 	size_t map_bytes;      /* address space at first, default 64 MiB */
 	size_t map_max_bytes;  /* grown to this by itself, default 64 GiB */
-	unsigned readers_max;  /* snapshots at a time, default 126 */
+	unsigned readers_max;  /* snapshots at a time, default 126; an older, larger table stays */
 	unsigned queue_max;    /* waiting write jobs, default 4096 */
 	bool next_epoch;       /* begin a new server epoch: set by the server, not by tools */
 };
