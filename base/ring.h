@@ -75,3 +75,11 @@ chq_ring_pop(struct chq_ring *r, void *entry)
 	atomic_store_explicit(&r->head, head + 1, memory_order_release);
 	return true;
 }
+
+/* Is there nothing to pop? Thread: the one consumer. */
+static inline bool
+chq_ring_empty(const struct chq_ring *r)
+{
+	return atomic_load_explicit(&r->head, memory_order_relaxed) ==
+	       atomic_load_explicit(&r->tail, memory_order_acquire);
+}

@@ -85,6 +85,10 @@ struct chq_worker {
 	/* Manager -> worker: struct chq_tx_item. */
 	struct chq_ring tx;
 
+	/* Set at start: eventfd of a manager that sleeps until it is told, and its flag; -1 where the manager polls. */
+	int wake_fd;
+	_Atomic int *manager_asleep;
+
 	/* Writer: manager. Reader: worker, relaxed, each poll. */
 	_Alignas(64) _Atomic int stop;
 };
@@ -134,6 +138,12 @@ void chq_worker_bind(struct chq_worker *w, unsigned int index, struct chq_tables
  * locks, logs or enters the kernel. Thread: the worker's; the clock must be set.
  */
 void chq_pipeline(struct chq_worker *w, struct chq_pkt **pkts, uint16_t n);
+
+/**
+ * chq_worker_poll() - one burst: receive, decide, send, hand up, and what the manager wants sent. Waits in the driver's rx()
+ * at most. Return: true if there was anything. Thread: the worker's.
+ */
+bool chq_worker_poll(struct chq_worker *w);
 
 /** chq_worker_run() - poll until chq_worker_stop(). Thread: the worker's own. */
 void chq_worker_run(struct chq_worker *w);

@@ -1,0 +1,366 @@
+#include "dataplane/driver_socket.h"
+
+#include <ifaddrs.h>
+#include <jansson.h>
+#include <net/if.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+#include "base/array.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "dataplane/locals.h"
+#include "dataplane/tables.h"
+#include "dataplane/worker.h"
+
+#define RECEIVE_BUFFER_BYTES (4 * 1024 * 1024)
+#define SEND_BUFFER_BYTES    (4 * 1024 * 1024)
+
+static struct chq_sock_driver *
+sock_driver(struct chq_driver *d)
+{
+	return CHQ_CONTAINER_OF(d, struct chq_sock_driver, d);
+}
+
+/* --- addresses --- */
+
+static void
+local_add(struct chq_sock_driver *sd, const struct chq_inet *a, uint16_t port, const char *ifname)
+{
+	uint32_t ifindex = ifname ? if_nametoindex(ifname) : 0;
+	int ifidx = ifindex ? chq_port_add(sd->header, ifindex, NULL, 0) : 0;
+	char text[CHQ_ADDR_TEXT_MAX];
+	struct sockaddr_storage ss;
+
+	if (chq_local_find(sd->header, a->ip_hi, a->ip_lo, port) >= 0)
+		return;
+	chq_inet_to_sockaddr(&(struct chq_inet){ a->ip_hi, a->ip_lo, port }, AF_INET6, 0, &ss);
+	chq_sockaddr_format((struct sockaddr *)&ss, text);
+	if (chq_local_add(sd->header, a->ip_hi, a->ip_lo, port, ifidx < 0 ? 0 : (uint16_t)ifidx) <
+	    0)
+		CHQ_LOG_WARN("local-address-unused",
+			     "address=%s reason=\"table of addresses is full\"", text);
+	else
+		CHQ_LOG_INFO("local-address", "address=%s interface=%s", text,
+			     ifname ? ifname : "-");
+}
+
+/* Does a socket that listens at @listen get what is sent to @a? */
+static bool
+listen_covers(const struct chq_inet *listen, const struct chq_inet *a)
+{
+	if (!chq_ip_is_any(listen->ip_hi, listen->ip_lo))
+		return listen->ip_hi == a->ip_hi && listen->ip_lo == a->ip_lo;
+	return !chq_ip_is_v4(listen->ip_hi, listen->ip_lo) || chq_ip_is_v4(a->ip_hi, a->ip_lo);
+}
+
+static void
+locals_refresh(struct chq_sock_driver *sd)
+{
+	struct ifaddrs *all;
+	struct chq_inet a;
+
+	if (getifaddrs(&all) < 0) {
+		CHQ_LOG_WARN("local-addresses-unknown", "error=%s", chq_strerror(chq_errno()));
+		return;
+	}
+	for (struct ifaddrs *i = all; i; i = i->ifa_next) {
+		if (!i->ifa_addr || !(i->ifa_flags & IFF_UP) ||
+		    !chq_inet_from_sockaddr(&a, i->ifa_addr))
+			continue;
+		for (unsigned k = 0; k < sd->n_listen; k++) {
+			if (listen_covers(&sd->listen[k], &a))
+				local_add(sd, &a, sd->listen[k].port, i->ifa_name);
+		}
+	}
+	freeifaddrs(all);
+}
+
+static void
+sock_refresh(struct chq_driver *d)
+{
+	struct chq_sock_driver *sd = sock_driver(d);
+
+	atomic_store_explicit(&sd->stale, 0, memory_order_relaxed);
+	locals_refresh(sd);
+}
+
+/* --- sockets --- */
+
+static int
+set_option(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? chq_errno() : 0;
+}
+
+/* No fragments, and no ICMP message that anybody may forge makes our datagrams smaller than PROTOCOL.md's maximum. */
+static int
+set_ip_options(int fd, int family, bool dual)
+{
+	int rc = 0;
+
+	if (family == AF_INET6) {
+		rc = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !dual);
+		if (!rc)
+			rc = set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+		if (!rc)
+			rc = set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
+	}
+	if (!rc && family == AF_INET)
+		rc = set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	if (!rc && (family == AF_INET || dual))
+		rc = set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+	return rc;
+}
+
+static void
+set_buffers(int fd)
+{
+	if (set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES))
+		set_option(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
+	if (set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES))
+		set_option(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_BYTES);
+}
+
+/* One bound socket. Return: 0; a negated errno, nothing held. */
+static int
+sock_bind(struct chq_sock *s, const struct chq_inet *at, int share)
+{
+	bool v4 = chq_ip_is_v4(at->ip_hi, at->ip_lo);
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int rc;
+
+	s->family = v4 ? AF_INET : AF_INET6;
+	s->port = at->port;
+	s->dual = !v4 && chq_ip_is_any(at->ip_hi, at->ip_lo);
+	s->fd = socket(s->family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s->fd < 0)
+		return chq_errno();
+	rc = set_ip_options(s->fd, s->family, s->dual);
+	if (!rc && share)
+		rc = set_option(s->fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	set_buffers(s->fd);
+	len = chq_inet_to_sockaddr(at, s->family, 0, &ss);
+	if (!rc && bind(s->fd, (struct sockaddr *)&ss, len) < 0)
+		rc = chq_errno();
+	if (!rc)
+		return 0;
+	close(s->fd);
+	s->fd = -1;
+	return rc;
+}
+
+static void
+batch_init(struct chq_sock_worker *sw)
+{
+	for (unsigned i = 0; i < CHQ_BURST; i++) {
+		sw->iov[i] = (struct iovec){ sw->buf[i], CHQ_SOCK_BUF_BYTES };
+		sw->msg[i].msg_hdr = (struct msghdr){ .msg_name = &sw->from[i],
+						      .msg_iov = &sw->iov[i],
+						      .msg_iovlen = 1,
+						      .msg_control = &sw->info[i] };
+	}
+}
+
+static int
+worker_open(struct chq_sock_driver *sd, struct chq_sock_worker *sw, char *err, size_t err_size,
+	    const struct chq_conf_strings *texts)
+{
+	int rc;
+
+	batch_init(sw);
+	sw->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (sw->event_fd < 0)
+		return chq_errno();
+	for (unsigned i = 0; i < sd->n_listen; i++) {
+		rc = sock_bind(&sw->sock[i], &sd->listen[i], sd->n_workers > 1);
+		if (rc) {
+			snprintf(err, err_size, "listen %s: %s%s", texts->items[i],
+				 chq_strerror(rc),
+				 rc == CHQ_EADDRINUSE ? "; another program has this UDP port" : "");
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static void
+worker_close(struct chq_sock_driver *sd, struct chq_sock_worker *sw)
+{
+	for (unsigned i = 0; i < sd->n_listen; i++) {
+		if (sw->sock[i].fd >= 0)
+			close(sw->sock[i].fd);
+	}
+	if (sw->event_fd >= 0)
+		close(sw->event_fd);
+}
+
+/* --- life --- */
+
+static int
+parse_listen(struct chq_sock_driver *sd, const struct chq_conf_strings *texts, char *err,
+	     size_t err_size)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+
+	if (texts->count == 0 || texts->count > CHQ_SOCK_LISTEN_MAX) {
+		snprintf(err, err_size, "listen: 1 to %d addresses are expected",
+			 CHQ_SOCK_LISTEN_MAX);
+		return CHQ_ECONF;
+	}
+	for (size_t i = 0; i < texts->count; i++) {
+		if (chq_sockaddr_parse(texts->items[i], &ss, &len) ||
+		    !chq_inet_from_sockaddr(&sd->listen[i], (struct sockaddr *)&ss)) {
+			snprintf(err, err_size, "listen: %s is no address", texts->items[i]);
+			return CHQ_ECONF;
+		}
+	}
+	sd->n_listen = (unsigned)texts->count;
+	return 0;
+}
+
+static void
+sock_close(struct chq_driver *d, int detach)
+{
+	struct chq_sock_driver *sd = sock_driver(d);
+
+	(void)detach; /* nothing of ours outlives the process */
+	for (unsigned i = 0; sd->worker && i < sd->n_workers; i++)
+		worker_close(sd, &sd->worker[i]);
+	free(sd->worker);
+	free(sd->thread);
+	free(sd);
+}
+
+static int
+sock_alloc(struct chq_sock_driver *sd, unsigned workers)
+{
+	sd->thread = calloc(workers, sizeof(*sd->thread));
+	sd->worker = calloc(workers, sizeof(*sd->worker));
+	if (!sd->thread || !sd->worker)
+		return CHQ_ENOMEM;
+	sd->n_workers = workers;
+	for (unsigned i = 0; i < workers; i++) {
+		sd->worker[i].event_fd = -1;
+		for (unsigned k = 0; k < CHQ_SOCK_LISTEN_MAX; k++)
+			sd->worker[i].sock[k].fd = -1;
+	}
+	return 0;
+}
+
+static int
+sock_open(struct chq_driver **out, const struct chq_site_conf *conf, struct chq_tables *t,
+	  char *err, size_t err_size)
+{
+	struct chq_sock_driver *sd = calloc(1, sizeof(*sd));
+	int rc;
+
+	if (!sd)
+		return CHQ_ENOMEM;
+	sd->d.ops = &chq_driver_socket;
+	sd->header = t->header;
+	rc = parse_listen(sd, &conf->listen, err, err_size);
+	if (!rc)
+		rc = sock_alloc(sd, conf->dataplane.workers);
+	for (unsigned i = 0; !rc && i < sd->n_workers; i++)
+		rc = worker_open(sd, &sd->worker[i], err, err_size, &conf->listen);
+	if (rc) {
+		if (!err[0])
+			snprintf(err, err_size, "%s", chq_strerror(rc));
+		sock_close(&sd->d, 0);
+		return rc;
+	}
+	locals_refresh(sd);
+	*out = &sd->d;
+	return 0;
+}
+
+static void *
+thread_main(void *arg)
+{
+	chq_worker_run(arg);
+	return NULL;
+}
+
+static int
+sock_start(struct chq_driver *d, struct chq_worker **workers, unsigned n)
+{
+	struct chq_sock_driver *sd = sock_driver(d);
+	int rc;
+
+	for (unsigned i = 0; i < n && i < sd->n_workers; i++) {
+		rc = pthread_create(&sd->thread[i], NULL, thread_main, workers[i]);
+		if (rc)
+			return -rc;
+		sd->n_threads++;
+	}
+	return 0;
+}
+
+static void
+sock_join(struct chq_driver *d)
+{
+	struct chq_sock_driver *sd = sock_driver(d);
+
+	for (unsigned i = 0; i < sd->n_threads; i++)
+		pthread_join(sd->thread[i], NULL);
+	sd->n_threads = 0;
+}
+
+static void
+sock_free(struct chq_driver *d, struct chq_worker *w, struct chq_pkt *p)
+{
+	(void)d; /* buffers are the worker's, taken anew by each rx() */
+	(void)w;
+	(void)p;
+}
+
+static void
+sock_wake(struct chq_driver *d, struct chq_worker *w)
+{
+	struct chq_sock_driver *sd = sock_driver(d);
+	uint64_t one = 1;
+
+	(void)!write(sd->worker[w->index].event_fd, &one, sizeof(one));
+}
+
+static json_t *
+sock_describe(struct chq_driver *d)
+{
+	struct chq_sock_driver *sd = sock_driver(d);
+	json_t *ports = json_array();
+	char text[CHQ_ADDR_TEXT_MAX];
+	struct sockaddr_storage ss;
+
+	for (unsigned i = 0; i < sd->n_listen; i++) {
+		chq_inet_to_sockaddr(&sd->listen[i], AF_INET6, 0, &ss);
+		chq_sockaddr_format((struct sockaddr *)&ss, text);
+		json_array_append_new(ports,
+				      json_pack("{s:s, s:s, s:s, s:i, s:[s]}", "name", text,
+						"driver", "socket", "mode", "kernel UDP socket",
+						"queues", (int)sd->n_workers, "addresses", text));
+	}
+	return ports;
+}
+
+const struct chq_driver_ops chq_driver_socket = {
+	.name = "socket",
+	.open = sock_open,
+	.start = sock_start,
+	.join = sock_join,
+	.rx = chq_sock_rx,
+	.tx = chq_sock_tx,
+	.tx_new = chq_sock_tx_new,
+	.free = sock_free,
+	.wake = sock_wake,
+	.refresh = sock_refresh,
+	.describe = sock_describe,
+	.close = sock_close,
+};
