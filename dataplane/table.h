@@ -10,6 +10,7 @@
  *
  * Times are CLOCK_MONOTONIC: u64 ns for quotas and heartbeats, u32 s for silence and expiry.
  */
+#include "dataplane/atomic.h"
 #include "proto/cookie.h"
 #include "proto/frame.h"
 #include "proto/siphash.h"
@@ -24,6 +25,7 @@
 #define CHQ_REPLAY_WORDS      8
 #define CHQ_BUCKET_ENTRIES    5
 #define CHQ_DENY_MAX	      8
+#define CHQ_DEVICES_MAX	      8 /* sessions of an account that are receivers at once */
 
 /* Life of a slot. Only the manager changes it. */
 enum chq_session_state {
@@ -94,6 +96,10 @@ enum chq_rx_flag {
 };
 #define CHQ_RX_IDENT(flags, device, account) \
 	((uint64_t)(flags) << 56 | (uint64_t)(device) << 48 | ((account)&CHQ_ID_MASK))
+/* Does this rx_ident name a receiver of that account? Do two name the same session, whatever else their flags say? */
+#define CHQ_RX_IS(ident, account) \
+	(((ident) >> 56 & CHQ_RX_VALID) && ((ident)&CHQ_ID_MASK) == (account))
+#define CHQ_RX_SAME(a, b) ((((a) ^ (b)) & ~((uint64_t)(CHQ_RX_DENY | CHQ_RX_DEVICES) << 56)) == 0)
 
 /* Cold record of the same slot. 192 bytes. Writer manager; deny and next_slot are read by path when a flag says so. */
 struct chq_cold {
@@ -240,3 +246,9 @@ chq_path_seal(const uint64_t w[4], uint64_t word)
 #define CHQ_PATH_GEN(word)  ((uint16_t)((word) >> 48))
 #define CHQ_PATH_COPY(word) ((unsigned)((word) >> 47 & 1))
 #define CHQ_PATH_SEQ(word)  ((word)&UINT64_C(0x7fffffffffff))
+
+static inline const struct chq_quota_class *
+chq_quota_class_of(const struct chq_header *h, const struct chq_session *s)
+{
+	return &h->quota[CHQ_LOAD_RELAXED(&s->quota_class) & (CHQ_TABLE_QUOTAS - 1)];
+}

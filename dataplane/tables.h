@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "dataplane/account.h"
 #include "dataplane/table.h"
 #include "proto/dpcmd.h"
 
@@ -97,10 +98,6 @@ void chq_tables_tick(struct chq_tables *t, uint64_t now_ns, uint64_t wall_ms);
 void chq_tables_server_set(struct chq_tables *t, const struct chq_dp_server_set *m);
 
 /* --- accounts -> slots --- */
-
-/** chq_account_find() - first session slot of a key (CHQ_PARTY(kind, 0, id)), or CHQ_SLOT_NONE. Lock-free: any thread. */
-uint32_t chq_account_find(const struct chq_bucket *buckets, uint32_t bucket_count, uint64_t seed,
-			  uint64_t key);
 
 /**
  * chq_account_set() - insert a key, or let it point to another slot.

@@ -1,0 +1,128 @@
+#include "dataplane/account.h"
+#include "dataplane/stage.h"
+#include "proto/grant.h"
+
+/* Results of the checks below: 0 = go on, else enum chq_dp_why. */
+
+static int
+device_find(const struct chq_worker *w, struct chq_pkt *p, uint32_t slot)
+{
+	uint64_t account = CHQ_PARTY_ID(p->hdr.party);
+	uint8_t device = CHQ_PARTY_DEVICE(p->hdr.party);
+	int why = CHQ_DP_WHY_UNKNOWN;
+
+	for (int i = 0; i < CHQ_DEVICES_MAX && slot < w->slots; i++) {
+		uint64_t ident = CHQ_LOAD_ACQUIRE(&w->sessions[slot].rx_ident);
+
+		if (!CHQ_RX_IS(ident, account))
+			return why;
+		if (device == 0 ? !(ident >> 56 & CHQ_RX_DEVICES)
+				: device == CHQ_PARTY_DEVICE(ident)) {
+			p->to = &w->sessions[slot];
+			p->to_slot = slot;
+			p->to_ident = ident;
+			return 0;
+		}
+		why = CHQ_DP_WHY_DEVICE;
+		if (device == 0 || !(ident >> 56 & CHQ_RX_DEVICES))
+			return why;
+		slot = CHQ_LOAD_RELAXED(&w->cold[slot].next_slot);
+	}
+	return why;
+}
+
+static int
+denied(const struct chq_worker *w, const struct chq_pkt *p)
+{
+	const uint64_t *deny = w->cold[p->to_slot].deny;
+	uint64_t sender = CHQ_PARTY_ID(CHQ_LOAD_RELAXED(&p->from->ident));
+
+	for (int i = 0; i < CHQ_DENY_MAX; i++) {
+		uint64_t entry = CHQ_LOAD_RELAXED(&deny[i]);
+
+		if (entry != 0 && (entry & CHQ_ID_MASK) == sender && entry >> 48 >= w->today)
+			return 1;
+	}
+	return 0;
+}
+
+static int
+receiver_check(const struct chq_worker *w, const struct chq_pkt *p)
+{
+	const struct chq_session *r = p->to;
+	int64_t silent_s = (int64_t)w->now_s - CHQ_LOAD_RELAXED(&r->rx_heard_s);
+
+	if (!chq_grant_ok(p->hdr.grant, chq_sipkey_read(&r->grant_key), CHQ_KIND_ACCOUNT,
+			  CHQ_PARTY_ID(CHQ_LOAD_RELAXED(&p->from->ident)),
+			  CHQ_PARTY_ID(p->hdr.party), w->today))
+		return CHQ_DP_WHY_GRANT;
+	if ((p->to_ident >> 56 & CHQ_RX_DENY) && denied(w, p))
+		return CHQ_DP_WHY_DENIED;
+	if (silent_s > CHQ_LOAD_RELAXED(&w->header->silence_s) ||
+	    w->now_s > CHQ_LOAD_RELAXED(&r->rx_expires_s))
+		return CHQ_DP_WHY_SILENT;
+	return 0;
+}
+
+static int
+account_check(const struct chq_worker *w, struct chq_pkt *p)
+{
+	uint64_t key = CHQ_PARTY(CHQ_KIND_ACCOUNT, 0, CHQ_PARTY_ID(p->hdr.party));
+	int why = device_find(w, p,
+			      chq_account_find(w->buckets, w->bucket_count, w->account_seed, key));
+
+	return why ? why : receiver_check(w, p);
+}
+
+static void
+up_frame(struct chq_worker *w, struct chq_pkt *p, int why)
+{
+	static const uint16_t count[] = {
+		[CHQ_DP_WHY_UNKNOWN] = CHQ_C_UP_UNKNOWN, [CHQ_DP_WHY_GRANT] = CHQ_C_UP_GRANT,
+		[CHQ_DP_WHY_DENIED] = CHQ_C_UP_DENIED,	 [CHQ_DP_WHY_SILENT] = CHQ_C_UP_SILENT,
+		[CHQ_DP_WHY_DEVICE] = CHQ_C_UP_DEVICE,	 [CHQ_DP_WHY_GROUP] = CHQ_C_UP_GROUP,
+	};
+
+	p->up = CHQ_UP_FRAME;
+	p->why = (uint8_t)why;
+	chq_decide(w, p, CHQ_V_UP, count[why]);
+}
+
+/* Return: 1 if the packet is decided. */
+static int
+receiver_decide(struct chq_worker *w, struct chq_pkt *p)
+{
+	int why;
+
+	if (p->refuse || (p->hdr.flags & CHQ_F_PING))
+		return 0;
+	if (p->hdr.party == 0) {
+		p->up = CHQ_UP_SERVER;
+		chq_decide(w, p, CHQ_V_UP, CHQ_C_UP_SERVER);
+		return 1;
+	}
+	if (CHQ_PARTY_KIND(p->hdr.party) == CHQ_KIND_GROUP) {
+		up_frame(w, p, CHQ_DP_WHY_GROUP);
+		return 1;
+	}
+	if (p->hdr.flags & CHQ_F_HOP) {
+		p->refuse =
+			CHQ_D_SEAL; /* by its form alone, so the NOTICE tells nothing of the receiver */
+		return 0;
+	}
+	why = account_check(w, p);
+	if (why)
+		up_frame(w, p, why);
+	return why != 0;
+}
+
+uint16_t
+chq_stage_receiver(struct chq_worker *w, struct chq_pkt **live, uint16_t n)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < n; i++)
+		if (!receiver_decide(w, live[i]))
+			live[kept++] = live[i];
+	return kept;
+}
