@@ -12,8 +12,9 @@ chq_hkdf_extract(const void *salt, size_t salt_len, const void *ikm, size_t ikm_
 {
 	crypto_auth_hmacsha256_state mac;
 
-	crypto_auth_hmacsha256_init(&mac, salt, salt_len);
-	crypto_auth_hmacsha256_update(&mac, ikm, ikm_len);
+	/* libsodium declares its pointers nonnull, whatever the length. */
+	crypto_auth_hmacsha256_init(&mac, salt_len ? salt : "", salt_len);
+	crypto_auth_hmacsha256_update(&mac, ikm_len ? ikm : "", ikm_len);
 	crypto_auth_hmacsha256_final(&mac, prk);
 	sodium_memzero(&mac, sizeof(mac));
 }
