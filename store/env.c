@@ -1,11 +1,18 @@
 #include "store/env.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "base/err.h"
 
 /* More than there are, so that a migration can have an old table open beside its successor. */
 enum { TABLES_MAX = STORE_TABLE__COUNT + 8 };
+
+enum { DISK_FULL_BYTES = 64 << 10 };
 
 static const char *const table_names[STORE_TABLE__COUNT] = {
 	[STORE_TABLE_META] = "meta",	 [STORE_TABLE_ACCOUNT] = "account",
@@ -35,13 +42,32 @@ store_err_of_lmdb(int rc)
 	}
 }
 
+/*
+ * LMDB writes reader slots through a mapping of a file with holes: on a full disk that would be a
+ * SIGBUS. The descriptor stays open as long as the environment, since closing one would end LMDB's
+ * own fcntl locks on the file.
+ */
+static int
+slots_allocate(struct store_env *e)
+{
+	char path[4096];
+	struct stat sb;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/lock.mdb", e->opt.dir) >= sizeof(path))
+		return CHQ_ENAMETOOLONG;
+	e->slots_fd = open(path, O_RDWR | O_CLOEXEC);
+	if (e->slots_fd < 0 || fstat(e->slots_fd, &sb) < 0)
+		return chq_errno();
+	return -posix_fallocate(e->slots_fd, 0, sb.st_size);
+}
+
 int
 store_env_open(struct store_env *e, const struct store_env_options *opt)
 {
 	int dead = 0;
 	int rc;
 
-	*e = (struct store_env){ .opt = *opt };
+	*e = (struct store_env){ .opt = *opt, .slots_fd = -1 };
 	rc = mdb_env_create(&e->env);
 	if (rc)
 		return store_err_of_lmdb(rc);
@@ -54,16 +80,22 @@ store_env_open(struct store_env *e, const struct store_env_options *opt)
 		rc = mdb_env_open(e->env, opt->dir, MDB_NOTLS, 0600);
 	if (rc == 0)
 		rc = mdb_reader_check(e->env, &dead);
-	if (rc)
+	rc = store_err_of_lmdb(rc);
+	if (rc == 0)
+		rc = slots_allocate(e);
+	if (rc != 0)
 		store_env_close(e);
-	return store_err_of_lmdb(rc);
+	return rc;
 }
 
 void
 store_env_close(struct store_env *e)
 {
-	if (e->env)
+	if (e->env) {
 		mdb_env_close(e->env);
+		if (e->slots_fd >= 0)
+			close(e->slots_fd);
+	}
 	e->env = NULL;
 	memset(e->dbi_open, 0, sizeof(e->dbi_open));
 }
@@ -160,4 +192,16 @@ store_env_panicked(const struct store_env *e)
 	if (rc == 0)
 		mdb_txn_abort(probe);
 	return rc == MDB_PANIC;
+}
+
+bool
+store_env_disk_full(const struct store_env *e)
+{
+	struct statvfs fs;
+	fsblkcnt_t blocks;
+
+	if (statvfs(e->opt.dir, &fs) < 0)
+		return false;
+	blocks = geteuid() == 0 ? fs.f_bfree : fs.f_bavail;
+	return blocks * fs.f_frsize < DISK_FULL_BYTES;
 }

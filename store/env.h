@@ -31,6 +31,7 @@ struct store_env_options {
 struct store_env {
 	struct store_env_options opt;
 	MDB_env *env;
+	int slots_fd; /* of the reader slots' file, see slots_allocate() */
 	MDB_dbi dbi[STORE_TABLE__COUNT];
 	bool dbi_open[STORE_TABLE__COUNT];
 };
@@ -89,6 +90,12 @@ int store_txn_renew(struct store_txn *t);
  * when it is closed. Not inside a transaction.
  */
 bool store_env_panicked(const struct store_env *e);
+
+/*
+ * LMDB gives EIO for a write that a full disk cut short: is it that? Room is what this process may use.
+ * Return: true if the file system has none to speak of.
+ */
+bool store_env_disk_full(const struct store_env *e);
 
 /* LMDB's codes end here. */
 int store_err_of_lmdb(int rc);

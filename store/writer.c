@@ -133,6 +133,8 @@ write_batch(struct store *st, struct store_job *jobs, unsigned n)
 
 	while (rc == CHQ_EFULL && grow_map(st) == 0)
 		rc = try_batch(st, jobs, n);
+	if (rc == CHQ_EIO && store_env_disk_full(&st->env))
+		rc = CHQ_ENOSPC;
 	note_outcome(&st->writer, rc, n);
 	if (rc != 0)
 		reopen_if_panicked(st);
