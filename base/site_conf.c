@@ -164,6 +164,9 @@ static const struct chq_conf_key site_keys[] = {
 	{ "grants.reply_days", CHQ_CONF_U32, AT(grants.reply_days), 1, 365, "7",
 	  "Validity of the right to answer a message", NULL, NULL },
 
+	{ "p2p.share_addresses", CHQ_CONF_BOOL, AT(p2p.share_addresses), 0, 0, "true",
+	  "Whether friends are told each other's network addresses, to talk directly", NULL, NULL },
+
 	{ "store.map_size", CHQ_CONF_BYTES, AT(store.map_size_bytes), MIB(1), GIB(1024), "256MiB",
 	  "Database at first; it grows by itself", NULL, NULL },
 	{ "store.map_max", CHQ_CONF_BYTES, AT(store.map_max_bytes), MIB(1), GIB(16384), "64GiB",

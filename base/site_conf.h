@@ -72,6 +72,9 @@ struct chq_site_conf {
 		uint32_t reply_days;
 	} grants;
 	struct {
+		bool share_addresses;
+	} p2p;
+	struct {
 		uint64_t map_size_bytes;
 		uint64_t map_max_bytes;
 	} store;
