@@ -186,6 +186,15 @@ struct chq_dp_frame_tx {
 	uint8_t body[];
 };
 
+/* A session's state in a dump: enum chq_session_state of dataplane/table.h, number by number. */
+enum chq_dp_state {
+	CHQ_DP_STATE_FREE = 0,
+	CHQ_DP_STATE_PRELOGIN = 1,
+	CHQ_DP_STATE_NEW = 2,
+	CHQ_DP_STATE_OPEN = 3,
+	CHQ_DP_STATE_LINGER = 4,
+};
+
 struct chq_dp_session_info {
 	struct chq_dp_hdr h;
 	struct chq_dp_ref ref;
@@ -194,7 +203,7 @@ struct chq_dp_session_info {
 	uint64_t frames_in, frames_out; /* highest sequence numbers seen and sent */
 	uint32_t age_s, idle_s, expires_in_s;
 	uint8_t device, kind, state,
-		quota_class; /* state: enum chq_session_state of dataplane/table.h */
+		quota_class; /* state: enum chq_dp_state */
 	uint8_t static_hash[16];
 };
 
