@@ -1,0 +1,92 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/record.h"
+#include "tests/fuzz/fuzz.h"
+
+/* The first byte says which record the others are. What unpacks must pack to the very same bytes. */
+
+static uint8_t packed[STORE_RECORD_MAX_BYTES];
+
+static size_t
+repack_u64(const uint8_t *p, size_t len)
+{
+	uint64_t v;
+
+	return store_record_unpack_u64(&v, p, len) == 0 ? store_record_pack_u64(v, packed) : 0;
+}
+
+static size_t
+repack_ref(const uint8_t *p, size_t len)
+{
+	uint64_t account;
+	uint8_t number;
+
+	if (store_record_unpack_ref(&account, &number, p, len) != 0)
+		return 0;
+	return store_record_pack_ref(account, number, packed);
+}
+
+static size_t
+repack_account(const uint8_t *p, size_t len)
+{
+	struct store_account a;
+
+	if (store_record_unpack_account(&a, p, len) != 0)
+		return 0;
+	return store_record_pack_account(&a, packed);
+}
+
+static size_t
+repack_e2e(const uint8_t *p, size_t len)
+{
+	struct store_e2e e;
+
+	return store_record_unpack_e2e(&e, p, len) == 0 ? store_record_pack_e2e(&e, packed) : 0;
+}
+
+static size_t
+repack_device(const uint8_t *p, size_t len)
+{
+	struct store_device d;
+
+	return store_record_unpack_device(&d, p, len) == 0 ? store_record_pack_device(&d, packed)
+							   : 0;
+}
+
+static size_t
+repack_friend(const uint8_t *p, size_t len)
+{
+	struct store_friend f;
+
+	return store_record_unpack_friend(&f, p, len) == 0 ? store_record_pack_friend(&f, packed)
+							   : 0;
+}
+
+static size_t
+repack_answer(const uint8_t *p, size_t len)
+{
+	const uint8_t *answer;
+	size_t answer_len;
+
+	if (store_record_unpack_answer(&answer, &answer_len, p, len) != 0)
+		return 0;
+	return store_record_pack_answer(answer, answer_len, packed);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static size_t (*const repack[])(const uint8_t *p, size_t len) = {
+		repack_u64,    repack_ref,    repack_account, repack_e2e,
+		repack_device, repack_friend, repack_answer,
+	};
+	size_t again;
+
+	if (len < 1 || data[0] >= sizeof(repack) / sizeof(repack[0]))
+		return 0;
+	again = repack[data[0]](data + 1, len - 1);
+	if (again != 0 && (again != len - 1 || memcmp(packed, data + 1, again) != 0))
+		abort();
+	return 0;
+}
