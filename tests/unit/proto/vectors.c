@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -43,4 +44,26 @@ void
 vectors_key(const json_t *object, const char *member, uint8_t out[32])
 {
 	assert_int_equal(vectors_bytes(object, member, out, 32), 32);
+}
+
+uint64_t
+vectors_u64(const json_t *value)
+{
+	const char *text = json_string_value(value);
+	char *end;
+	uint64_t n;
+
+	if (json_is_integer(value))
+		return (uint64_t)json_integer_value(value);
+	assert_non_null(text);
+	assert_memory_equal(text, "0x", 2);
+	n = strtoull(text + 2, &end, 16);
+	assert_int_equal(*end, '\0');
+	return n;
+}
+
+uint64_t
+vectors_number(const json_t *object, const char *member)
+{
+	return vectors_u64(json_object_get(object, member));
 }

@@ -17,3 +17,9 @@ size_t vectors_bytes(const json_t *object, const char *member, uint8_t *out, siz
 
 /* The same for a member that must be 32 bytes. */
 void vectors_key(const json_t *object, const char *member, uint8_t out[32]);
+
+/* A number: a JSON integer, or a text "0x…" for what may need 64 bits. */
+uint64_t vectors_u64(const json_t *value);
+
+/* The same for a member of @object. */
+uint64_t vectors_number(const json_t *object, const char *member);

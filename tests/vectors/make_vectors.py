@@ -1,0 +1,514 @@
+#!/usr/bin/env python3
+"""Test vectors of PROTOCOL.md and seeds for the fuzz targets of proto/.
+
+A second implementation of every format, from PROTOCOL.md alone: it shares no code with proto/.
+    make_vectors.py                print the vectors (they are kept in tests/vectors/protocol.json)
+    make_vectors.py --check FILE   fail if FILE holds others
+    make_vectors.py --seeds DIR    write the seeds (they are kept in tests/fuzz/seeds)
+Needs Debian's python3-cryptography. Every key is made from its name, so that the output never changes.
+"""
+import base64
+import hashlib
+import hmac
+import ipaddress
+import json
+import pathlib
+import sys
+
+try:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+except ImportError:
+    print("skipped: python3-cryptography is not installed")
+    sys.exit(77)
+
+M64 = (1 << 64) - 1
+WALL_MS = 1_800_000_000_000
+
+
+def le(n, size):
+    return n.to_bytes(size, "little")
+
+
+def made(name, size=32):
+    """Bytes that look random and are the same each time."""
+    return hashlib.shake_128(b"chasqui test vectors: " + name.encode()).digest(size)
+
+
+def u64(n):
+    return f"0x{n:016x}"
+
+
+# --- primitives -------------------------------------------------------------------------------------
+
+
+def siphash(key, data):
+    k0, k1 = (int.from_bytes(key[i:i + 8], "little") for i in (0, 8))
+    v = [k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573]
+
+    def rotl(x, n):
+        return (x << n | x >> (64 - n)) & M64
+
+    def rounds(n):
+        for _ in range(n):
+            v[0] = (v[0] + v[1]) & M64
+            v[1] = rotl(v[1], 13) ^ v[0]
+            v[0] = rotl(v[0], 32)
+            v[2] = (v[2] + v[3]) & M64
+            v[3] = rotl(v[3], 16) ^ v[2]
+            v[0] = (v[0] + v[3]) & M64
+            v[3] = rotl(v[3], 21) ^ v[0]
+            v[2] = (v[2] + v[1]) & M64
+            v[1] = rotl(v[1], 17) ^ v[2]
+            v[2] = rotl(v[2], 32)
+
+    padded = data + bytes(7 - len(data) % 8) + bytes([len(data) & 255])
+    for at in range(0, len(padded), 8):
+        word = int.from_bytes(padded[at:at + 8], "little")
+        v[3] ^= word
+        rounds(2)
+        v[0] ^= word
+    v[2] ^= 0xFF
+    rounds(4)
+    return v[0] ^ v[1] ^ v[2] ^ v[3]
+
+
+def hmac256(key, data):
+    return hmac.new(key, data, hashlib.sha256).digest()
+
+
+def expand(prk, info, size):
+    out, block = b"", b""
+    while len(out) < size:
+        block = hmac256(prk, block + info + bytes([len(out) // 32 + 1]))
+        out += block
+    return out[:size]
+
+
+def gcm(key, nonce, ad, plain):
+    return AESGCM(key).encrypt(nonce, plain, ad)
+
+
+def x_public(secret):
+    return X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def dh(secret, public):
+    return X25519PrivateKey.from_private_bytes(secret).exchange(X25519PublicKey.from_public_bytes(public))
+
+
+def s_public(seed):
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def sign(seed, data):
+    return data + Ed25519PrivateKey.from_private_bytes(seed).sign(data)
+
+
+# --- 2, 4: parties and frames -----------------------------------------------------------------------
+
+HOP, RECEIPT, STORE, PING, NOTICE = 1, 2, 4, 8, 16
+
+
+def party(kind, device, ident):
+    return kind << 56 | device << 48 | ident
+
+
+def message_id(ms, counter=0):
+    return ms << 22 | counter
+
+
+def header(f):
+    return (bytes([0x0B, f["flags"]]) + le(f["app"], 2) + le(f["slot"], 4) + le(f["seq"], 8) + le(f["party"], 8)
+            + le(f["message"], 8) + le(f["grant"], 8))
+
+
+def frame(f, tag_key, payload):
+    head = header(f)
+    return head + le(siphash(tag_key, head + le(len(payload), 2)), 8) + payload
+
+
+def hop_frame(f, tag_key, hop_key, plain):
+    return frame(f, tag_key, gcm(hop_key, bytes(4) + le(f["seq"], 8), header(f), plain))
+
+
+ALICE, BOB = party(1, 1, 0x010203040506), party(1, 2, 0x0A0B0C)
+ACCOUNT_A, ACCOUNT_B = 0x010203040506, 0x0A0B0C
+MSG_MS = 217_000_000_000
+FRAMES = [
+    ("to an account", True, dict(flags=STORE, app=0, slot=7, seq=1, party=party(1, 0, ACCOUNT_B),
+                                 message=message_id(MSG_MS, 3), grant=2600 << 48 | 0x123456789ABC), made("payload", 84)),
+    ("receipt to a device", True, dict(flags=RECEIPT, app=0, slot=7, seq=2, party=BOB, message=message_id(MSG_MS, 4),
+                                       grant=2600 << 48 | 0x123456789ABC), made("receipt", 84)),
+    ("ping", True, dict(flags=PING, app=0, slot=7, seq=3, party=0, message=message_id(MSG_MS, 5), grant=0), b""),
+    ("ping with path token", True, dict(flags=PING, app=0, slot=7, seq=4, party=0, message=message_id(MSG_MS, 6),
+                                        grant=0xFEDCBA9876543210), b""),
+    ("from an account", False, dict(flags=STORE, app=0, slot=0xA1B2C3, seq=1 << 40, party=ALICE,
+                                    message=message_id(MSG_MS, 3), grant=0), made("payload", 84)),
+    ("notice: path", False, dict(flags=NOTICE, app=4, slot=7, seq=9, party=party(1, 0, ACCOUNT_B),
+                                 message=message_id(MSG_MS, 3), grant=0xFEDCBA9876543210), b""),
+    ("largest payload", True, dict(flags=0, app=65535, slot=0xFFFFFFFE, seq=M64, party=BOB,
+                                   message=message_id(MSG_MS, 7), grant=0xFFFF000000000001), made("largest", 1184)),
+]
+
+
+def shown(f):
+    return {k: u64(v) if k in ("seq", "party", "message", "grant") else v for k, v in f.items()}
+
+
+def frame_vectors():
+    key = made("tag key", 16)
+    return [dict(name=name, from_client=out, **shown(f), tag_key=key.hex(), payload=body.hex(),
+                 datagram=frame(f, key, body).hex()) for name, out, f, body in FRAMES]
+
+
+def varint(n):
+    out = b""
+    while n > 127:
+        out += bytes([n & 127 | 128])
+        n >>= 7
+    return out + bytes([n])
+
+
+def pb(number, value):
+    """One protobuf field: a varint for a number, length-delimited for bytes."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def login_request(sealed, attempt):
+    body = pb(1, b"alice") + pb(2, sealed) + pb(3, attempt) + pb(4, 1) + pb(5, b"laptop")
+    return pb(1, pb(1, message_id(MSG_MS, 1)) + pb(2, 1) + pb(3, body))
+
+
+# --- 3: handshake -----------------------------------------------------------------------------------
+
+NONCE = made("client nonce", 16)
+ORG_SEED, SERVER, CLIENT = made("organisation"), made("server static"), made("client static")
+EPH_CLIENT, EPH_SERVER = made("client ephemeral"), made("server ephemeral")
+SERVER_ID = 0x00010203
+COOKIE_KEYS = [made("cookie A", 16), made("cookie B", 16)]
+NUMBER = 0x01020304
+
+
+def address(text):
+    ip = ipaddress.ip_address(text)
+    return ip.packed if ip.version == 6 else bytes(10) + b"\xff\xff" + ip.packed
+
+
+def cookie(text, port):
+    words = (address(text) + le(port, 2) + le(SERVER_ID, 4) + bytes([0, ipaddress.ip_address(text).version])
+             + le(NUMBER, 8) + bytes(8))
+    assert len(words) == 40
+    return le(NUMBER, 4) + b"".join(le(siphash(k, words), 8) for k in COOKIE_KEYS)
+
+
+def certificate():
+    fields = x_public(SERVER) + le(SERVER_ID, 4) + le(WALL_MS, 8) + le(WALL_MS + 86_400_000, 8)
+    return s_public(ORG_SEED) + fields + sign(ORG_SEED, b"chasqui-server-1" + fields)[-64:]
+
+
+def fingerprint(key):
+    digest = hashlib.sha256(b"chasqui-org-1" + key).digest()[:20]
+    return base64.b32encode(digest).decode().lower()
+
+
+def hello(ck, noise):
+    head = bytes([8, 1, 1, 0]) + NONCE + ck + le(len(noise), 2) + bytes(2) + noise
+    return head + bytes(1200 - len(head))
+
+
+class Noise:
+    """Noise_IK_25519_AESGCM_SHA256 (revision 34), both roles in one."""
+
+    def __init__(self, prologue, responder):
+        self.h = self.ck = b"Noise_IK_25519_AESGCM_SHA256".ljust(32, b"\0")
+        self.key, self.n = None, 0
+        self.mix(prologue)
+        self.mix(responder)
+
+    def mix(self, data):
+        self.h = hashlib.sha256(self.h + data).digest()
+
+    def mix_key(self, secret):
+        temp = hmac256(self.ck, secret)
+        self.ck = hmac256(temp, b"\1")
+        self.key, self.n = hmac256(temp, self.ck + b"\2"), 0
+
+    def seal(self, plain):
+        out = gcm(self.key, bytes(4) + self.n.to_bytes(8, "big"), self.h, plain)
+        self.n += 1
+        self.mix(out)
+        return out
+
+    def plain(self, data):
+        self.mix(data)
+        return data
+
+    def split(self):
+        temp = hmac256(self.ck, b"")
+        first = hmac256(temp, b"\1")
+        return first, hmac256(temp, first + b"\2")
+
+
+def client_info(kind, ms, software):
+    return bytes([1, kind, 0, 0]) + le(ms, 8) + bytes([len(software)]) + software
+
+
+WELCOME_BODY = dict(slot=0x00ABCDEF, version=1, version_min=1, version_max=1, logged_in=1, expiry_ms=WALL_MS + 90_000_000,
+                    server_time_ms=WALL_MS, account=ACCOUNT_A, device=1, status=0, silence_s=90, keepalive_s=25,
+                    server_id=SERVER_ID, retry_after_s=0)
+WELCOME_BUSY = dict(WELCOME_BODY, slot=0xFFFFFFFF, logged_in=0, account=0, device=0, status=2, retry_after_s=30)
+
+
+def welcome_body(b):
+    return (le(b["slot"], 4) + bytes([b[k] for k in ("version", "version_min", "version_max", "logged_in")])
+            + le(b["expiry_ms"], 8) + le(b["server_time_ms"], 8) + le(b["account"], 8) + bytes([b["device"], b["status"]])
+            + le(b["silence_s"], 2) + le(b["keepalive_s"], 2) + bytes(2) + le(b["server_id"], 4) + le(b["retry_after_s"], 4))
+
+
+def shown_body(b):
+    return {k: u64(v) if k in ("account", "expiry_ms", "server_time_ms") else v for k, v in b.items()}
+
+
+def handshake():
+    ck = cookie("192.0.2.1", 40000)
+    prologue = b"chasqui" + bytes([1, 1]) + NONCE + ck + le(SERVER_ID, 4)
+    info = client_info(3, WALL_MS, "chasqui 0.1 ✓".encode())
+    noise = Noise(prologue, x_public(SERVER))
+    one = noise.plain(x_public(EPH_CLIENT))
+    noise.mix_key(dh(EPH_CLIENT, x_public(SERVER)))
+    one += noise.seal(x_public(CLIENT))
+    noise.mix_key(dh(CLIENT, x_public(SERVER)))
+    one += noise.seal(info)
+    two = noise.plain(x_public(EPH_SERVER))
+    noise.mix_key(dh(EPH_SERVER, x_public(EPH_CLIENT)))
+    noise.mix_key(dh(EPH_SERVER, x_public(CLIENT)))
+    two += noise.seal(welcome_body(WELCOME_BODY))
+    k1, k2 = noise.split()
+    welcome = bytes([0x0A, 1]) + le(len(two), 2) + NONCE + two
+    return dict(cookie=ck, prologue=prologue, info=info, message1=one, message2=two, hello=hello(ck, one), welcome=welcome,
+                hash=noise.h, k1=k1, k2=k2, tag_c2s=expand(k1, b"tag", 16), hop_c2s=expand(k1, b"hop", 32),
+                login=expand(k1, b"login", 32), tag_s2c=expand(k2, b"tag", 16), hop_s2c=expand(k2, b"hop", 32))
+
+
+RETRY = bytes([9, 1, 1, 0]) + NONCE + cookie("192.0.2.1", 40000) + certificate()
+
+
+def handshake_vectors(shake):
+    keys = {k: v.hex() for k, v in shake.items() if k not in ("cookie", "hello")}
+    where = [("192.0.2.1", 40000), ("2001:db8::1", 4700)]
+    secret, epoch = made("path secret", 16), 0x0000010203040506
+    token = {a: siphash(secret, le(7, 8) + address(a) + le(p, 2) + le(epoch, 6)) for a, p in where}
+    org = s_public(ORG_SEED)
+    print_ = fingerprint(org)
+    return {
+        "hello": [
+            dict(version_min=1, version_max=1, nonce=NONCE.hex(), cookie=bytes(20).hex(), noise="", datagram=hello(bytes(20), b"").hex()),
+            dict(version_min=1, version_max=1, nonce=NONCE.hex(), cookie=shake["cookie"].hex(), noise=shake["message1"].hex(),
+                 datagram=shake["hello"].hex())],
+        "retry": dict(version_min=1, version_max=1, nonce=NONCE.hex(), cookie=shake["cookie"].hex(), certificate=certificate().hex(),
+                      datagram=RETRY.hex()),
+        "cookie": [dict(address=a, port=p, server_id=SERVER_ID, number=NUMBER, key_a=COOKIE_KEYS[0].hex(), key_b=COOKIE_KEYS[1].hex(),
+                        cookie=cookie(a, p).hex()) for a, p in where],
+        "path_token": [dict(address=a, port=p, slot=7, epoch=u64(epoch), secret=secret.hex(), token=u64(token[a])) for a, p in where],
+        "certificate": dict(org_seed=ORG_SEED.hex(), org_key=org.hex(), server_key=x_public(SERVER).hex(), server_id=SERVER_ID,
+                            not_before_ms=u64(WALL_MS), not_after_ms=u64(WALL_MS + 86_400_000), certificate=certificate().hex()),
+        "fingerprint": dict(org_key=org.hex(), fingerprint=print_),
+        "invitation": [dict(text=f"chasqui://{t}#{print_}", host=h, port=p, fingerprint=print_) for t, h, p in (
+            ("im.example.org:4701", "im.example.org", 4701), ("192.0.2.9", "192.0.2.9", 4700),
+            ("[2001:db8::1]:4700", "2001:db8::1", 4700), ("[2001:db8::1]", "2001:db8::1", 4700))],
+        "handshake": dict(client_secret=CLIENT.hex(), server_secret=SERVER.hex(), client_ephemeral=EPH_CLIENT.hex(),
+                          server_ephemeral=EPH_SERVER.hex(), server_id=SERVER_ID, hello=shake["hello"].hex(), kind=3,
+                          wall_ms=u64(WALL_MS), software="chasqui 0.1 ✓", **keys),
+        "welcome_body": [dict(**shown_body(b), body=welcome_body(b).hex()) for b in (WELCOME_BODY, WELCOME_BUSY)],
+    }
+
+
+def grant_vectors():
+    master, epoch, day = made("grant master"), 3, 2557
+    key = hmac256(master, b"chasqui-grant" + b"\1" + le(ACCOUNT_B, 8) + le(epoch, 4))[:16]
+    words = le(1 << 56 | ACCOUNT_A, 8) + le(day << 48 | ACCOUNT_B, 8)
+    return dict(master=master.hex(), kind=1, receiver=u64(ACCOUNT_B), epoch=epoch, key=key.hex(), sender=u64(ACCOUNT_A), day=day,
+                grant=u64(day << 48 | siphash(key, words) & (1 << 48) - 1))
+
+
+# --- 5: control messages ----------------------------------------------------------------------------
+
+
+def seal_password(shake, password, attempt):
+    plain = bytes([len(password)]) + password + bytes(128 - len(password))
+    return gcm(shake["login"], bytes(8) + le(attempt, 4), shake["hash"], plain)
+
+
+def policy(apps):
+    return sign(ORG_SEED, b"chasqui-policy-1" + le(5, 8) + le(len(apps), 2) + b"".join(le(a, 2) for a in apps))
+
+
+def control_vectors(shake):
+    password = "correct horse ñ".encode()
+    sealed = seal_password(shake, password, 2)
+    plain = login_request(sealed, 2)
+    f = dict(flags=HOP, app=0, slot=0x00ABCDEF, seq=5, party=0, message=message_id(MSG_MS, 1), grant=0)
+    return {
+        "hop": dict(**shown(f), from_client=True, tag_key=shake["tag_c2s"].hex(), hop_key=shake["hop_c2s"].hex(), plaintext=plain.hex(),
+                    datagram=hop_frame(f, shake["tag_c2s"], shake["hop_c2s"], plain).hex()),
+        "login_request": dict(id=u64(message_id(MSG_MS, 1)), method=1, login="alice", sealed_password=sealed.hex(), attempt=2, enroll=True,
+                              device_name="laptop", message=plain.hex()),
+        "password": dict(login_key=shake["login"].hex(), attempt=2, hash=shake["hash"].hex(), password=password.decode(), sealed=sealed.hex()),
+        "policy": [dict(org_seed=ORG_SEED.hex(), org_key=s_public(ORG_SEED).hex(), version=u64(5), apps=apps, policy=policy(apps).hex())
+                   for apps in ([], [1, 7, 513])],
+    }
+
+
+# --- 6: end to end ----------------------------------------------------------------------------------
+
+ACCOUNT_KEY, DS = made("account key"), made("device signing key")
+IK_A, IK_B, SPK_B, E_A = made("IK of A"), made("IK of B"), made("SPK of B"), made("E of A")
+PREKEY_ID = 0x11223344
+DEVICES = [(1, made("DS 1"), made("IK 1")), (9, made("DS 9"), made("IK 9"))]
+
+
+def device_list():
+    body = b"chasqui-devices-1" + le(ACCOUNT_A, 8) + le(12, 8) + bytes([len(DEVICES)])
+    for number, ds, ik in DEVICES:
+        body += bytes([number]) + s_public(ds) + x_public(ik)
+    return sign(ACCOUNT_KEY, body)
+
+
+def prekey():
+    return sign(DS, b"chasqui-prekey-1" + le(ACCOUNT_B, 8) + bytes([2]) + le(PREKEY_ID, 4) + x_public(SPK_B) + le(WALL_MS + 172_800_000, 8))
+
+
+def message_key():
+    secret = dh(IK_A, x_public(SPK_B)) + dh(E_A, x_public(IK_B)) + dh(E_A, x_public(SPK_B))
+    info = (b"chasqui-e2e-1" + le(ALICE, 8) + le(BOB, 8) + x_public(IK_A) + x_public(IK_B) + x_public(SPK_B) + x_public(E_A))
+    return expand(hmac256(bytes(32), secret), info, 32)
+
+
+def inner(previous, part, parts, grant, text):
+    plain = le(previous, 8) + le(part, 2) + le(parts, 2) + le(grant, 8) + le(len(text), 2) + text
+    return plain + bytes(-len(plain) % 32)
+
+
+def payload(app, flags, message, plain):
+    ad = bytes([1]) + le(app, 2) + bytes([flags & RECEIPT]) + le(ALICE, 8) + le(BOB, 8) + le(message, 8)
+    return le(PREKEY_ID, 4) + x_public(E_A) + gcm(message_key(), bytes(4) + le(message, 8), ad, plain)
+
+
+def safety_half(account, key):
+    digest = hashlib.sha512(b"chasqui-safety-1" + le(account, 8) + key).digest()
+    for _ in range(5200):
+        digest = hashlib.sha512(digest + key).digest()
+    return "".join(f"{int.from_bytes(digest[i:i + 5], 'big') % 100000:05d}" for i in range(0, 30, 5))
+
+
+INNERS = [(message_id(MSG_MS, 2), 1, 1, 0, "hello ✓".encode()), (0, 2, 3, 2600 << 48 | 5, b"x" * 10), (1, 64, 64, 0, b""),
+          (message_id(MSG_MS, 3), 1, 1, 0, made("longest text", 1096))]
+RECEIPT_IDS = [message_id(MSG_MS, n) for n in (3, 4, 9)]
+
+
+def e2e_vectors():
+    one, receipt_inner = inner(*INNERS[0]), inner(0, 1, 1, 0, b"".join(le(i, 8) for i in RECEIPT_IDS))
+    key_a, key_b = s_public(ACCOUNT_KEY), s_public(made("account key of B"))
+    sealed = [dict(app=app, flags=flags, message=u64(message), prekey_id=PREKEY_ID, key=message_key().hex(), ephemeral=x_public(E_A).hex(),
+                   **{"from": u64(ALICE), "to": u64(BOB)}, inner=plain.hex(), payload=payload(app, flags, message, plain).hex())
+              for app, flags, message, plain in ((0, STORE, message_id(MSG_MS, 3), one), (0x0102, RECEIPT, message_id(MSG_MS, 4), receipt_inner))]
+    return {
+        "device_list": dict(account_seed=ACCOUNT_KEY.hex(), account_key=key_a.hex(), account=u64(ACCOUNT_A), version=u64(12),
+                            devices=[dict(device=n, sign=s_public(d).hex(), ident=x_public(i).hex()) for n, d, i in DEVICES],
+                            list=device_list().hex()),
+        "prekey": dict(device_seed=DS.hex(), device_sign=s_public(DS).hex(), account=u64(ACCOUNT_B), device=2, id=PREKEY_ID,
+                       spk=x_public(SPK_B).hex(), expiry_ms=u64(WALL_MS + 172_800_000), prekey=prekey().hex()),
+        "message_key": dict(**{"from": u64(ALICE), "to": u64(BOB)}, ident_a_secret=IK_A.hex(), ephemeral_secret=E_A.hex(),
+                            ident_b_secret=IK_B.hex(), spk_b_secret=SPK_B.hex(), key=message_key().hex()),
+        "inner": [dict(previous=u64(p), part=n, parts=m, grant=u64(g), text=t.hex(), inner=inner(p, n, m, g, t).hex()) for p, n, m, g, t in INNERS],
+        "receipt": dict(ids=[u64(i) for i in RECEIPT_IDS], inner=receipt_inner.hex()),
+        "payload": sealed,
+        "safety_number": dict(account_a=u64(ACCOUNT_A), key_a=key_a.hex(), account_b=u64(ACCOUNT_B), key_b=key_b.hex(),
+                              number=safety_half(ACCOUNT_B, key_b) + safety_half(ACCOUNT_A, key_a)),
+    }
+
+
+def party_vectors():
+    return [dict(kind=k, device=d, id=u64(i), party=le(party(k, d, i), 8).hex()) for k, d, i in (
+        (0, 0, 0), (1, 1, ACCOUNT_A), (1, 0, ACCOUNT_B), (1, 255, (1 << 48) - 1), (2, 0, 0xFFFFFFFF))]
+
+
+def vectors():
+    shake = handshake()
+    out = {"comment": "Test vectors of PROTOCOL.md, made by make_vectors.py. Bytes are hexadecimal, 64-bit numbers are 0x…",
+           "party": party_vectors(), "frame": frame_vectors()}
+    out.update(handshake_vectors(shake))
+    out["grant"] = grant_vectors()
+    out.update(control_vectors(shake))
+    out.update(e2e_vectors())
+    return out
+
+
+# --- fuzz seeds -------------------------------------------------------------------------------------
+
+
+def dp(kind, body, fixed=None):
+    """A message between the daemons; fixed and variable part are joined by the caller."""
+    assert fixed is None or len(body) + 8 == fixed
+    return le(kind, 2) + le(len(body) + 8, 2) + le(1, 4) + body
+
+
+def seeds():
+    shake = handshake()
+    sealed = seal_password(shake, b"secret", 1)
+    grant_page = pb(3, pb(1, ACCOUNT_B) + pb(2, b"bob") + pb(6, 99) + pb(7, pb(1, bytes(4)) + pb(2, 4700)))
+    inners = {f"inner-{n}": inner(*i) for n, i in enumerate(INNERS)}
+    return {
+        "frame": {name.replace(": ", "-").replace(" ", "-"): frame(f, made("tag key", 16), body) for name, _, f, body in FRAMES[:6]},
+        "hello": {"first": hello(bytes(20), b""), "second": shake["hello"]},
+        "retry": {"retry": RETRY},
+        "welcome": {"datagram": shake["welcome"], "body": welcome_body(WELCOME_BODY), "busy": welcome_body(WELCOME_BUSY)},
+        "client_info": {"pc": shake["info"], "nameless": client_info(0, 1, b"")},
+        "cert": {"cert": certificate()},
+        "invitation": {n: t.encode() for n, t in (
+            ("name", "chasqui://im.example.org:4701#" + fingerprint(s_public(ORG_SEED))), ("v4", "chasqui://192.0.2.9#" + "a" * 32),
+            ("v6", "chasqui://[2001:db8::1]:4700#" + "b" * 32))},
+        "dpcmd": {"hello": dp(1, le(1, 4) + le(9, 4), 16), "dump": dp(3, b"", 8), "session-close": dp(6, bytes(16), 24),
+                  "dgram-tx": dp(9, bytes(32) + le(6, 2) + bytes(6) + b"abcdef"), "event": dp(72, bytes(56), 64),
+                  "frame-rx": dp(71, bytes(40) + le(0, 2) + le(3, 2) + bytes(4) + b"abc")},
+        "control": {"login": login_request(sealed, 1), "push-ack": pb(2, pb(1, 3) + pb(2, varint(1) + varint(2))),
+                    "response": pb(1, pb(1, 5) + pb(2, 1) + pb(4, 30)), "contacts": grant_page,
+                    "push": pb(2, pb(1, 3) + pb(2, 1) + pb(3, pb(1, ACCOUNT_B) + pb(2, 2)))},
+        "e2e": {**inners, "devices": device_list(), "prekey": prekey(), "payload": payload(0, 0, 5, inner(*INNERS[0])), "policy": policy([1, 7, 513])},
+        "ctl": {n: json.dumps(o).encode() for n, o in (
+            ("status", dict(noun="status", verb="show")), ("add", dict(id=1, noun="user", verb="add", args=["alice"], opts=dict(password="x", name="A"))),
+            ("list", dict(id="a", noun="user", verb="list", opts=dict(limit="10"))), ("ok", dict(ok=True, data=[1, {}], cursor="c")),
+            ("refused", dict(id=3, ok=False, error=dict(code="ENOENT", message="not found", field="login"))))},
+    }
+
+
+def write_seeds(root):
+    for target, files in seeds().items():
+        folder = pathlib.Path(root) / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+
+
+def main(args):
+    text = json.dumps(vectors(), indent=1, ensure_ascii=False) + "\n"
+    if not args:
+        sys.stdout.write(text)
+    elif len(args) == 2 and args[0] == "--check":
+        same = pathlib.Path(args[1]).read_text(encoding="utf-8") == text
+        print("the vectors are those of PROTOCOL.md" if same else f"{args[1]} differs from what make_vectors.py makes")
+        return 0 if same else 1
+    elif len(args) == 2 and args[0] == "--seeds":
+        write_seeds(args[1])
+    else:
+        print(__doc__)
+        return 2
+    return 0
+
+
+sys.exit(main(sys.argv[1:]))
