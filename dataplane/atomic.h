@@ -26,10 +26,12 @@
 #define CHQ_STORE_RELAXED(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 #define CHQ_LOAD_ACQUIRE(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define CHQ_STORE_RELEASE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-/* A thread sanitizer does not know fences; there the loads before it are acquires of their own. */
 #define CHQ_FENCE_ACQUIRE()	__atomic_thread_fence(__ATOMIC_ACQUIRE)
 #endif
 
 /* Value before; equal to @was if @is was stored. */
 #define CHQ_CAS(p, was, is)   __sync_val_compare_and_swap((p), (was), (is))
 #define CHQ_FETCH_ADD(p, add) __sync_fetch_and_add((p), (add))
+
+/* Stores before it come first in the program's order: enough for what must hold when a thread is killed. */
+#define CHQ_PROGRAM_ORDER() __asm__ __volatile__("" ::: "memory")

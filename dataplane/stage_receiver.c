@@ -51,6 +51,7 @@ receiver_check(const struct chq_worker *w, const struct chq_pkt *p)
 {
 	const struct chq_session *r = p->to;
 	int64_t silent_s = (int64_t)w->now_s - CHQ_LOAD_RELAXED(&r->rx_heard_s);
+	uint32_t silence_s = CHQ_LOAD_RELAXED(&w->header->silence_s);
 
 	if (!chq_grant_ok(p->hdr.grant, chq_sipkey_read(&r->grant_key), CHQ_KIND_ACCOUNT,
 			  CHQ_PARTY_ID(CHQ_LOAD_RELAXED(&p->from->ident)),
@@ -58,8 +59,7 @@ receiver_check(const struct chq_worker *w, const struct chq_pkt *p)
 		return CHQ_DP_WHY_GRANT;
 	if ((p->to_ident >> 56 & CHQ_RX_DENY) && denied(w, p))
 		return CHQ_DP_WHY_DENIED;
-	if (silent_s > CHQ_LOAD_RELAXED(&w->header->silence_s) ||
-	    w->now_s > CHQ_LOAD_RELAXED(&r->rx_expires_s))
+	if ((silence_s && silent_s > silence_s) || w->now_s > CHQ_LOAD_RELAXED(&r->rx_expires_s))
 		return CHQ_DP_WHY_SILENT;
 	return 0;
 }

@@ -1,0 +1,77 @@
+#pragma once
+/*
+ * dataplane/tables_priv: what the files behind tables.h share. Nobody else includes it, but their tests.
+ */
+#include "dataplane/tables.h"
+
+#define CHQ_SLOTS_MAX (UINT32_C(1) << 26)
+
+/* Size of one element, and how many elements, of each table for the configured numbers. */
+size_t tables_elem_size(enum chq_table_id id);
+uint32_t tables_elems(enum chq_table_id id, const struct chq_tables_conf *conf);
+
+/* Buckets for a configured number of accounts: a power of two, load at most one half. */
+uint32_t tables_buckets(uint32_t accounts);
+
+/* Where a key stands, or NULL. Of two, the one that is found. */
+uint64_t *tables_key_at(struct chq_tables *t, uint64_t key);
+
+/* --- backings: fill t->mapped, bytes, map_fd and adopted; @err as in chq_tables_open() --- */
+
+int tables_bpf_open(struct chq_tables *t, const struct chq_tables_conf *conf, char *err,
+		    size_t err_size);
+int tables_file_open(struct chq_tables *t, const struct chq_tables_conf *conf, char *err,
+		     size_t err_size);
+int tables_memory_open(struct chq_tables *t, const struct chq_tables_conf *conf, char *err,
+		       size_t err_size);
+
+/* The header is complete: from now on the tables are found by the next start. Only after creation. 0; negated errno. */
+int tables_bpf_commit(struct chq_tables *t, const struct chq_tables_conf *conf);
+int tables_file_commit(struct chq_tables *t, const struct chq_tables_conf *conf);
+
+/* Return: number of tables removed; negated errno. */
+int tables_bpf_remove(const struct chq_tables_conf *conf);
+int tables_file_remove(const struct chq_tables_conf *conf);
+
+/* Is a found folder ours alone (owner, mode)? 0; CHQ_EACCES and a text; CHQ_ENOENT. */
+int tables_check_owner(const char *path, char *err, size_t err_size);
+
+/* --- adoption --- */
+
+/**
+ * tables_scrub() - finish or undo what a killed manager left half done; rebuild what only memory holds.
+ * Workers and the XDP program may run meanwhile: what is whole is not touched.
+ */
+void tables_scrub(struct chq_tables *t, uint64_t now_ns);
+
+/* --- sessions: parts that adoption uses too --- */
+
+/* Free-list: put a FREE slot at its end. */
+void tables_slot_push(struct chq_tables *t, uint32_t slot);
+
+/* Wipe all of a FREE slot but its generation and rest. */
+void tables_slot_wipe(struct chq_tables *t, uint32_t slot);
+
+/* Make a session no receiver: rx_ident 0, out of its account's chain. */
+void tables_unpublish(struct chq_tables *t, uint32_t slot);
+
+/* Put a session whose rx_ident is set at the head of its account's chain. 0; CHQ_EFULL. */
+int tables_link(struct chq_tables *t, uint32_t slot);
+
+/* An unpublished session lingers until @until_s. */
+void tables_set_linger(struct chq_tables *t, uint32_t slot, uint32_t until_s);
+
+/* state FREE, wiped, onto the free list. The session is unpublished and rests from now on. */
+void tables_set_free(struct chq_tables *t, uint32_t slot);
+
+static inline uint64_t
+tables_key(uint64_t ident)
+{
+	return CHQ_PARTY(CHQ_KIND_ACCOUNT, 0, CHQ_PARTY_ID(ident));
+}
+
+static inline uint32_t
+tables_find(const struct chq_tables *t, uint64_t key)
+{
+	return chq_account_find(t->buckets, t->header->buckets, t->header->account_seed, key);
+}
