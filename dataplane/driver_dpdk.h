@@ -1,0 +1,131 @@
+#pragma once
+
+/*
+ * dataplane/driver_dpdk: inside of the drivers dpdk and af_xdp, which differ only in how their ports come to be.
+ *
+ * Each worker owns one receive queue of every port that has one for it, and one transmit queue of every port. A packet's
+ * struct chq_pkt lies in the private area of its mbuf, so nothing is allocated.
+ */
+
+#include <pthread.h>
+
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+#include "dataplane/driver.h"
+#include "dataplane/eth.h"
+#include "dataplane/listen.h"
+#include "dataplane/worker.h"
+
+#define CHQ_DPDK_PORTS_MAX  64
+#define CHQ_DPDK_QUEUES_MAX 64 /* of one worker */
+#define CHQ_DPDK_NONE	    0xffff
+#define CHQ_DPDK_RX_DESC    1024
+#define CHQ_DPDK_TX_DESC    1024
+#define CHQ_MBUF_CACHE	    256
+#define CHQ_MBUF_DATA	    (RTE_PKTMBUF_HEADROOM + 2048)
+
+/* A DPDK port that was started. Constant then, but for the table entry that refresh() renews. */
+struct chq_dpdk_port {
+	uint16_t port_id;
+	uint8_t ifidx; /* index into header->port_info */
+	uint16_t rx_queues, tx_queues;
+	unsigned int owner; /* af_xdp: the one worker that serves it; its queue is 0 */
+	unsigned int iface; /* af_xdp: index of the interface */
+	char name[64];
+	struct rte_mempool *pool;
+};
+
+/* One queue that a worker receives from. */
+struct chq_dpdk_rxq {
+	uint16_t port_id, queue;
+	struct chq_eth_rx eth;
+};
+
+/* Where a worker sends what goes to a port, and what waits there for the end of the burst. */
+struct chq_dpdk_txq {
+	uint16_t port_id, queue; /* CHQ_DPDK_NONE: this worker cannot send there */
+	uint16_t n;
+	struct rte_mempool *pool;
+	struct rte_mbuf *mbufs[2 * CHQ_BURST];
+};
+
+/* Of one worker; writer and reader: that worker's thread, once it runs. */
+struct chq_dpdk_worker {
+	struct chq_dpdk_rxq rxq[CHQ_DPDK_QUEUES_MAX];
+	unsigned int rxqs, next;
+	struct chq_dpdk_txq txq[CHQ_TABLE_PORTS_MAX]; /* by ifidx */
+	unsigned int idle;			      /* polls in a row that brought nothing */
+	struct rte_mbuf *mbufs[CHQ_BURST];
+
+	/* Set at start. */
+	struct chq_worker *worker;
+	pthread_t thread;
+	int core; /* -1: any */
+	bool running;
+};
+
+struct chq_dpdk {
+	struct chq_driver base;
+	struct chq_header *header;
+	struct chq_dpdk_worker *workers;
+	unsigned int n_workers;
+	struct chq_dpdk_port ports[CHQ_DPDK_PORTS_MAX];
+	unsigned int n_ports;
+};
+
+/** chq_dpdk_init() - memory of the workers, cores as configured. Return: 0; CHQ_ENOMEM. */
+int chq_dpdk_init(struct chq_dpdk *d, const struct chq_driver_ops *ops,
+		  const struct chq_site_conf *conf, struct chq_header *header);
+
+/** chq_dpdk_pool() - mbufs with room for a struct chq_pkt each. Return: NULL if there is no memory. */
+struct rte_mempool *chq_dpdk_pool(const char *name, unsigned int mbufs);
+
+/** chq_dpdk_pool_bytes() - about what chq_dpdk_pool() takes, in pages of any size. */
+size_t chq_dpdk_pool_bytes(unsigned int mbufs);
+
+/**
+ * chq_dpdk_port_start() - configure queues and start.
+ * @p: port_id, rx_queues, tx_queues, pool and name are set.
+ * Return: 0; CHQ_EIO with @err filled.
+ */
+int chq_dpdk_port_start(const struct chq_dpdk_port *p, uint16_t rx_desc, uint16_t tx_desc,
+			char *err, size_t err_size);
+
+/** chq_dpdk_assign() - give worker @index queue @queue of @p, both ways; receiving only if it has that many queues. */
+void chq_dpdk_assign(struct chq_dpdk *d, const struct chq_dpdk_port *p, unsigned int index,
+		     uint16_t queue);
+
+/** chq_dpdk_stop_ports() - stop and close all ports, free their pools and the workers' memory. */
+void chq_dpdk_stop_ports(struct chq_dpdk *d);
+
+/**
+ * chq_dpdk_add_address() - enter an address of ours, once for each port of `listen` that covers it.
+ * @each_fn: called for each entry, new or there already; may be NULL.
+ * Return: how many; CHQ_EFULL.
+ */
+int chq_dpdk_add_address(struct chq_header *header, const struct chq_listen *listen,
+			 const struct chq_inet *a, uint8_t ifidx,
+			 void (*each_fn)(const struct chq_local *l, void *arg), void *arg);
+
+/**
+ * chq_dpdk_add_addresses() - the same for dataplane.addresses.
+ * Return: how many; CHQ_EFULL, CHQ_ECONF with @err filled.
+ */
+int chq_dpdk_add_addresses(struct chq_header *header, const struct chq_site_conf *conf,
+			   uint8_t ifidx, void (*each_fn)(const struct chq_local *l, void *arg),
+			   void *arg, char *err, size_t err_size);
+
+/* What both drivers tell of a port, and of the addresses on @ifidx (-1: all). New references. */
+struct json_t *chq_dpdk_describe_port(const struct chq_header *header, uint8_t ifidx,
+				      const char *name, const char *driver);
+struct json_t *chq_dpdk_describe_locals(const struct chq_header *header, int ifidx);
+
+/* Functions of struct chq_driver_ops that both drivers share. */
+int chq_dpdk_start(struct chq_driver *d, struct chq_worker **workers, unsigned int n);
+void chq_dpdk_join(struct chq_driver *d);
+uint16_t chq_dpdk_rx(struct chq_driver *d, struct chq_worker *w, struct chq_pkt **pkts);
+void chq_dpdk_tx(struct chq_driver *d, struct chq_worker *w, struct chq_pkt **pkts, uint16_t n);
+void chq_dpdk_tx_new(struct chq_driver *d, struct chq_worker *w, const struct chq_path *to,
+		     const uint8_t *dgram, uint16_t len);
+void chq_dpdk_free(struct chq_driver *d, struct chq_worker *w, struct chq_pkt *p);
