@@ -6,9 +6,9 @@
 #include "store/types.h"
 
 /*
- * Accounts. Changing calls are for write jobs; codes of the writer are those of store_done_fn. Reading
- * calls are for jobs and snapshots alike. All return CHQ_ENOENT for an account that does not exist, and
- * CHQ_ECORRUPT for damage.
+ * Accounts. Changing calls are for write jobs; codes of the writer are those of store_done_fn.
+ * Reading calls are for jobs and snapshots alike. All return CHQ_ENOENT for an account that does
+ * not exist, and CHQ_ECORRUPT for damage.
  */
 
 struct store_txn;
@@ -25,8 +25,8 @@ struct store_account_new {
  * @id: receives its id, never given to another.
  *
  * Return: 0; a code of store_login_normalise(); CHQ_EEXIST if another account has that normal form;
- * for the display name a code of store_text_check(); CHQ_EINVAL (hash too long); CHQ_EFULL (no id is
- * left); codes of the writer.
+ * for the display name a code of store_text_check(); CHQ_EINVAL (hash too long); CHQ_EFULL (no id
+ * is left); codes of the writer.
  */
 int store_account_add(struct store_txn *t, const struct store_account_new *a, uint64_t *id);
 
@@ -51,7 +51,7 @@ int store_account_find(struct store_txn *t, const char *login, size_t login_byte
 int store_account_list(struct store_txn *t, uint64_t after, struct store_account *out, size_t max,
 		       size_t *n);
 
-/* Another login name; id and all that hangs on it stay. Return: as _add. The own name is no clash. */
+/* Rename; the id and all that hangs on it stay. Return: as _add. Its own name is free to it. */
 int store_account_rename(struct store_txn *t, uint64_t id, const char *login, uint64_t now_ms);
 
 /* Return: 0; CHQ_ENOENT; a code of store_text_check(). */

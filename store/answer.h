@@ -6,9 +6,9 @@
 #include "store/types.h"
 
 /*
- * Answers to devices' mutations, kept with the mutation's effect in one job, so that a request asked
- * twice is done once. A device numbers its requests upwards; its 32 answers of the highest numbers are
- * kept.
+ * Answers to devices' mutations, kept with the mutation's effect in one job, so that a request
+ * asked twice is done once. A device numbers its requests upwards; its 32 answers of the highest
+ * numbers are kept.
  */
 
 struct store_txn;
@@ -17,10 +17,10 @@ struct store_txn;
  * store_answer_get() - was this request done, and what was the answer?
  * @buf: receives the answer; room for STORE_ANSWER_MAX_BYTES.
  *
- * Thread: job or snapshot. To be sure that a request is not being done at the same time, the job that
- * does it asks again.
- * Return: 0 with *@len; CHQ_ENOENT: not done, may be done now; CHQ_EEXPIRED: older than all that are
- * kept, and some are not kept any more, so nobody can tell; CHQ_ECORRUPT.
+ * Thread: job or snapshot. To be sure that a request is not being done at the same time, the job
+ * that does it asks again. Return: 0 with *@len; CHQ_ENOENT: not done, may be done now;
+ * CHQ_EEXPIRED: older than all that are kept, and some are not kept any more, so nobody can tell;
+ * CHQ_ECORRUPT.
  */
 int store_answer_get(struct store_txn *t, uint64_t account, uint8_t device, uint64_t request_id,
 		     uint8_t *buf, size_t *len);

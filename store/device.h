@@ -5,9 +5,9 @@
 #include "store/types.h"
 
 /*
- * Enrolled devices. A revoked one stays as a tombstone, which keeps its number and its key from being
- * given or taken again until store_device_forget(). Changing calls are for write jobs and return the
- * codes of the writer besides their own; reading ones are for jobs and snapshots.
+ * Enrolled devices. A revoked one stays as a tombstone, which keeps its number and its key from
+ * being given or taken again until store_device_forget(). Changing calls are for write jobs and
+ * return the codes of the writer besides their own; reading ones are for jobs and snapshots.
  */
 
 struct store_txn;
@@ -24,8 +24,9 @@ struct store_device_new {
  * store_device_enroll() - a new device under the lowest number that is free.
  * @number: receives it, 1..255.
  *
- * Return: 0; CHQ_ENOENT (no such account); CHQ_EEXIST (the key is enrolled, here or elsewhere, or was
- * revoked); CHQ_ELIMIT (255 devices and tombstones); CHQ_EINVAL (kind); codes of store_text_check().
+ * Return: 0; CHQ_ENOENT (no such account); CHQ_EEXIST (the key is enrolled, here or elsewhere, or
+ * was revoked); CHQ_ELIMIT (255 devices and tombstones); CHQ_EINVAL (kind); codes of
+ * store_text_check().
  */
 int store_device_enroll(struct store_txn *t, const struct store_device_new *d, uint8_t *number);
 

@@ -23,5 +23,6 @@ int store_e2e_get(struct store_txn *t, uint64_t account, struct store_e2e *out);
  */
 int store_e2e_set(struct store_txn *t, uint64_t account, const struct store_e2e *e);
 
-/* Forget it, so that a new account key can be published. Return: 0; CHQ_ENOENT; codes of the writer. */
+/* Forget it, so that a new account key can be published. Return: 0; CHQ_ENOENT; codes of the
+ * writer. */
 int store_e2e_reset(struct store_txn *t, uint64_t account);

@@ -60,8 +60,8 @@ int store_env_table(struct store_txn *t, enum store_table table);
 
 /**
  * store_env_grow() - double the map, up to its maximum. No transaction may be open.
- * Return: 0; CHQ_EFULL if it has its maximum; CHQ_ENOMEM, then nothing is mapped any more and all that
- * is left to do is store_env_close().
+ * Return: 0; CHQ_EFULL if it has its maximum; CHQ_ENOMEM, then nothing is mapped any more and all
+ * that is left to do is store_env_close().
  */
 int store_env_grow(struct store_env *e);
 
@@ -77,23 +77,23 @@ size_t store_env_map_bytes(const struct store_env *e);
  */
 int store_txn_begin(struct store_txn *t, struct store_env *e, struct store_txn *parent, bool write);
 
-/* Return: 0; CHQ_EFULL (map), CHQ_ETOOBIG (too many pages), CHQ_ENOSPC, CHQ_EIO … Ends it anyway. */
+/* Return: 0; CHQ_EFULL (map), CHQ_ETOOBIG (too much), CHQ_ENOSPC, CHQ_EIO … Ends it anyway. */
 int store_txn_commit(struct store_txn *t);
 void store_txn_abort(struct store_txn *t);
 
-/* For readers: end the snapshot but keep its slot; take a new snapshot with it (codes of _begin). */
+/* For readers: end the snapshot but keep its slot; take a new one with it (codes of _begin). */
 void store_txn_park(struct store_txn *t);
 int store_txn_renew(struct store_txn *t);
 
 /*
- * Must it be opened anew? So after a failed write of its root page, when LMDB refuses everything, and
- * when it is closed. Not inside a transaction.
+ * Must it be opened anew? So after a failed write of its root page, when LMDB refuses everything,
+ * and when it is closed. Not inside a transaction.
  */
 bool store_env_panicked(const struct store_env *e);
 
 /*
- * LMDB gives EIO for a write that a full disk cut short: is it that? Room is what this process may use.
- * Return: true if the file system has none to speak of.
+ * LMDB gives EIO for a write that a full disk cut short: is it that? Room is what this process may
+ * use. Return: true if the file system has none to speak of.
  */
 bool store_env_disk_full(const struct store_env *e);
 

@@ -5,10 +5,10 @@
 #include "store/types.h"
 
 /*
- * Friendships: asked by one, confirmed by the other, mutual. Each is kept on both sides' lists, always
- * changed in one transaction, together with both accounts' contact version. Changing calls are for
- * write jobs and return the codes of the writer besides their own; reading ones for jobs and
- * snapshots.
+ * Friendships: asked by one, confirmed by the other, mutual. Each is kept on both sides' lists,
+ * always changed in one transaction, together with both accounts' contact version. Changing calls
+ * are for write jobs and return the codes of the writer besides their own; reading ones for jobs
+ * and snapshots.
  */
 
 struct store_txn;

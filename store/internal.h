@@ -46,8 +46,8 @@ struct store_reader {
 struct store {
 	struct store_env env;
 	/*
-	 * Over env: shared while a reader has a snapshot; exclusive to map anew or reopen, which only
-	 * the writer thread does, between its transactions.
+	 * Over env: shared while a reader has a snapshot; exclusive to map anew or reopen, which
+	 * only the writer thread does, between its transactions.
 	 */
 	pthread_rwlock_t env_lock;
 

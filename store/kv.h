@@ -5,8 +5,8 @@
 #include "store/env.h"
 
 /*
- * Insides of the store: bytes by key. Nothing above this file and env.h calls LMDB. Views point into
- * the database and are valid until the next change in the same transaction, or its end.
+ * Insides of the store: bytes by key. Nothing above this file and env.h calls LMDB. Views point
+ * into the database and are valid until the next change in the same transaction, or its end.
  */
 
 struct store_view {
@@ -45,7 +45,7 @@ int store_kv_add(struct store_txn *t, enum store_table table, const void *key, s
 int store_kv_del(struct store_txn *t, enum store_table table, const void *key, size_t key_len);
 
 /**
- * store_iter_open() - stand on the first key >= @start that begins with @prefix_len bytes of @start.
+ * store_iter_open() - go to the first key >= @start whose first @prefix_len bytes are those of @start.
  *
  * Return: 0 with it->key and it->val set; CHQ_ENOENT if there is none; CHQ_ENOMEM, CHQ_ECORRUPT.
  * Whatever it returns, store_iter_close() ends it; before the transaction ends.

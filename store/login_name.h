@@ -18,8 +18,8 @@ enum {
  * @out:       normal form, NUL-terminated; untouched on failure.
  *
  * Width mapping, lower case, NFC; then every code point is judged by RFC 8264 section 8 with the
- * contextual rules of RFC 5892 appendix A, and the whole by the Bidi Rule of RFC 5893. The result is
- * a fixed point: normalising it again gives the same bytes.
+ * contextual rules of RFC 5892 appendix A, and the whole by the Bidi Rule of RFC 5893. The result
+ * is a fixed point: normalising it again gives the same bytes.
  *
  * Thread: any.
  * Return: 0; CHQ_ENAMEEMPTY; CHQ_ENAMELONG (more than STORE_LOGIN_MAX_BYTES in normal form);

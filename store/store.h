@@ -6,9 +6,9 @@
 
 /*
  * The database of people. What is kept, and the calls that read and change it, are in account.h,
- * device.h, e2e.h, friend.h and answer.h; they all work on a transaction (struct store_txn), so that
- * several make one change: a snapshot of reader.h to read, a job of writer.h to write. The interface
- * tells nothing of LMDB beneath.
+ * device.h, e2e.h, friend.h and answer.h; they all work on a transaction (struct store_txn), so
+ * that several make one change: a snapshot of reader.h to read, a job of writer.h to write. The
+ * interface tells nothing of LMDB beneath.
  */
 
 struct store;
@@ -46,8 +46,8 @@ struct store_stats {
  * changes nothing. Group and others lose their access to the folder.
  *
  * Thread: any, once per files and process (a second open is refused as another process's).
- * Return: 0; CHQ_ELOCKED; CHQ_ESCHEMA (written by a newer build); CHQ_ECORRUPT; CHQ_EINVAL (no dir);
- * CHQ_ENOENT (parent missing), CHQ_EACCES, CHQ_ENOSPC, CHQ_EIO, CHQ_ENOMEM …
+ * Return: 0; CHQ_ELOCKED; CHQ_ESCHEMA (written by a newer build); CHQ_ECORRUPT; CHQ_EINVAL (no
+ * dir); CHQ_ENOENT (parent missing), CHQ_EACCES, CHQ_ENOSPC, CHQ_EIO, CHQ_ENOMEM …
  */
 int store_open(struct store **out, const struct store_options *opt, pid_t *holder);
 

@@ -16,13 +16,13 @@ typedef void store_fault_fn(void *arg, const char *table, const char *what, uint
  * store_verify_all() - read every record and every reference between records.
  * @fault: may be NULL.
  *
- * Checked: each record unpacks; the indexes of login names and device keys lead to records that have
- * that name or key, and every record is in its index; account ids are below the next one; every
- * friendship stands on both sides with states that fit; devices, identities and friends belong to
- * accounts; no device has more answers than are kept.
+ * Checked: each record unpacks; the indexes of login names and device keys lead to records that
+ * have that name or key, and every record is in its index; account ids are below the next one;
+ * every friendship stands on both sides with states that fit; devices, identities and friends
+ * belong to accounts; no device has more answers than are kept.
  *
- * Thread: snapshot or job; takes time in proportion to the database, so tools use it on a quiet one.
- * Return: 0 if the whole was read, whatever was found; else a code of reading.
+ * Thread: snapshot or job; takes time in proportion to the database, so tools use it on a quiet
+ * one. Return: 0 if the whole was read, whatever was found; else a code of reading.
  */
 int store_verify_all(struct store_txn *t, struct store_verify *out, store_fault_fn *fault,
 		     void *arg);

@@ -94,7 +94,7 @@ grow_map(struct store *st)
 	return rc;
 }
 
-/* LMDB gives up for good after a failed write of its root page; a fresh look at the files may do. */
+/* LMDB gives up after a failed write of its root page; a fresh look at the files may do. */
 static void
 reopen_if_panicked(struct store *st)
 {

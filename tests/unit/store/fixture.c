@@ -70,7 +70,7 @@ fixture_reopen(struct fixture *f)
 	open_store(f);
 }
 
-/* Lends its transaction to the test's thread. LMDB allows that as long as only one of them works. */
+/* Lends its transaction to the test's thread. LMDB allows that while only one of them works. */
 static int
 lend(struct store_txn *txn, void *arg)
 {

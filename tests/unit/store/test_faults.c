@@ -17,8 +17,8 @@
 #include "tests/unit/store/fixture.h"
 
 /*
- * Faults of the disk: the three calls by which the database writes are replaced by ones that fail on
- * demand. A real full disk (a small tmpfs) follows at the end.
+ * Faults of the disk: the three calls by which the database writes are replaced by ones that fail
+ * on demand. A real full disk (a small tmpfs) follows at the end.
  */
 
 enum { META_END = 2 * 4096 }; /* the two root pages */

@@ -46,7 +46,8 @@ nothing(struct store_txn *txn, void *arg)
 	return 0;
 }
 
-/* Jobs are done in order: when this one is answered, all before it are. A full queue soon has room. */
+/* Jobs are done in order: when this one is answered, all before it are. A full queue soon has room.
+ */
 static void
 wait_for_all(struct fixture *f)
 {
