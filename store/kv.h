@@ -45,7 +45,8 @@ int store_kv_add(struct store_txn *t, enum store_table table, const void *key, s
 int store_kv_del(struct store_txn *t, enum store_table table, const void *key, size_t key_len);
 
 /**
- * store_iter_open() - go to the first key >= @start whose first @prefix_len bytes are those of @start.
+ * store_iter_open() - go to the first key >= @start that begins with the prefix.
+ * @prefix_len: so many first bytes of @start are the prefix.
  *
  * Return: 0 with it->key and it->val set; CHQ_ENOENT if there is none; CHQ_ENOMEM, CHQ_ECORRUPT.
  * Whatever it returns, store_iter_close() ends it; before the transaction ends.
