@@ -16,6 +16,7 @@ struct chq_driver_ops {
 
 	/**
 	 * open() - take the ports; fill header->port_info/local (manager thread, at start).
+	 * @conf: lives until close().
 	 * @err: at least 256 bytes; a text for operators that says which feature is missing and what to do.
 	 * Return: 0; CHQ_E…. CHQ_EUNAVAIL: `driver: auto` goes on with the next one.
 	 */
@@ -29,7 +30,7 @@ struct chq_driver_ops {
 	void (*join)(struct chq_driver *d);
 
 	/** rx() - at most CHQ_BURST packets, their driver part filled, packets that are not ours already left to the
-	 * kernel (counted). Worker thread. Never blocks longer than 1 ms. Return: how many. */
+	 * kernel (counted). Worker thread. Never blocks longer than 10 ms: a heartbeat must stay younger than 50. Return: how many. */
 	uint16_t (*rx)(struct chq_driver *d, struct chq_worker *w, struct chq_pkt **pkts);
 
 	/** tx() - send every packet to its p->out (rewrites link, IP and UDP headers, checksums incrementally) and free
@@ -64,5 +65,7 @@ struct chq_driver {
 extern const struct chq_driver_ops chq_driver_socket;
 #ifdef CHQ_HAVE_DPDK
 extern const struct chq_driver_ops chq_driver_dpdk;
+#ifdef CHQ_HAVE_XDP
 extern const struct chq_driver_ops chq_driver_af_xdp;
+#endif
 #endif

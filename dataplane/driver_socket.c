@@ -50,15 +50,6 @@ local_add(struct chq_sock_driver *sd, const struct chq_inet *a, uint16_t port, c
 			     ifname ? ifname : "-");
 }
 
-/* Does a socket that listens at @listen get what is sent to @a? */
-static bool
-listen_covers(const struct chq_inet *listen, const struct chq_inet *a)
-{
-	if (!chq_ip_is_any(listen->ip_hi, listen->ip_lo))
-		return listen->ip_hi == a->ip_hi && listen->ip_lo == a->ip_lo;
-	return !chq_ip_is_v4(listen->ip_hi, listen->ip_lo) || chq_ip_is_v4(a->ip_hi, a->ip_lo);
-}
-
 static void
 locals_refresh(struct chq_sock_driver *sd)
 {
@@ -73,9 +64,9 @@ locals_refresh(struct chq_sock_driver *sd)
 		if (!i->ifa_addr || !(i->ifa_flags & IFF_UP) ||
 		    !chq_inet_from_sockaddr(&a, i->ifa_addr))
 			continue;
-		for (unsigned k = 0; k < sd->n_listen; k++) {
-			if (listen_covers(&sd->listen[k], &a))
-				local_add(sd, &a, sd->listen[k].port, i->ifa_name);
+		for (unsigned k = 0; k < sd->listen.n; k++) {
+			if (chq_listen_covers(&sd->listen.at[k], &a))
+				local_add(sd, &a, sd->listen.at[k].port, i->ifa_name);
 		}
 	}
 	freeifaddrs(all);
@@ -178,8 +169,8 @@ worker_open(struct chq_sock_driver *sd, struct chq_sock_worker *sw, char *err, s
 	sw->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (sw->event_fd < 0)
 		return chq_errno();
-	for (unsigned i = 0; i < sd->n_listen; i++) {
-		rc = sock_bind(&sw->sock[i], &sd->listen[i], sd->n_workers > 1);
+	for (unsigned i = 0; i < sd->listen.n; i++) {
+		rc = sock_bind(&sw->sock[i], &sd->listen.at[i], sd->n_workers > 1);
 		if (rc) {
 			snprintf(err, err_size, "listen %s: %s%s", texts->items[i],
 				 chq_strerror(rc),
@@ -193,7 +184,7 @@ worker_open(struct chq_sock_driver *sd, struct chq_sock_worker *sw, char *err, s
 static void
 worker_close(struct chq_sock_driver *sd, struct chq_sock_worker *sw)
 {
-	for (unsigned i = 0; i < sd->n_listen; i++) {
+	for (unsigned i = 0; i < sd->listen.n; i++) {
 		if (sw->sock[i].fd >= 0)
 			close(sw->sock[i].fd);
 	}
@@ -202,29 +193,6 @@ worker_close(struct chq_sock_driver *sd, struct chq_sock_worker *sw)
 }
 
 /* --- life --- */
-
-static int
-parse_listen(struct chq_sock_driver *sd, const struct chq_conf_strings *texts, char *err,
-	     size_t err_size)
-{
-	struct sockaddr_storage ss;
-	socklen_t len;
-
-	if (texts->count == 0 || texts->count > CHQ_SOCK_LISTEN_MAX) {
-		snprintf(err, err_size, "listen: 1 to %d addresses are expected",
-			 CHQ_SOCK_LISTEN_MAX);
-		return CHQ_ECONF;
-	}
-	for (size_t i = 0; i < texts->count; i++) {
-		if (chq_sockaddr_parse(texts->items[i], &ss, &len) ||
-		    !chq_inet_from_sockaddr(&sd->listen[i], (struct sockaddr *)&ss)) {
-			snprintf(err, err_size, "listen: %s is no address", texts->items[i]);
-			return CHQ_ECONF;
-		}
-	}
-	sd->n_listen = (unsigned)texts->count;
-	return 0;
-}
 
 static void
 sock_close(struct chq_driver *d, int detach)
@@ -249,7 +217,7 @@ sock_alloc(struct chq_sock_driver *sd, unsigned workers)
 	sd->n_workers = workers;
 	for (unsigned i = 0; i < workers; i++) {
 		sd->worker[i].event_fd = -1;
-		for (unsigned k = 0; k < CHQ_SOCK_LISTEN_MAX; k++)
+		for (unsigned k = 0; k < CHQ_LISTEN_MAX; k++)
 			sd->worker[i].sock[k].fd = -1;
 	}
 	return 0;
@@ -266,7 +234,7 @@ sock_open(struct chq_driver **out, const struct chq_site_conf *conf, struct chq_
 		return CHQ_ENOMEM;
 	sd->d.ops = &chq_driver_socket;
 	sd->header = t->header;
-	rc = parse_listen(sd, &conf->listen, err, err_size);
+	rc = chq_listen_parse(&sd->listen, &conf->listen, err, err_size);
 	if (!rc)
 		rc = sock_alloc(sd, conf->dataplane.workers);
 	for (unsigned i = 0; !rc && i < sd->n_workers; i++)
@@ -339,8 +307,8 @@ sock_describe(struct chq_driver *d)
 	char text[CHQ_ADDR_TEXT_MAX];
 	struct sockaddr_storage ss;
 
-	for (unsigned i = 0; i < sd->n_listen; i++) {
-		chq_inet_to_sockaddr(&sd->listen[i], AF_INET6, 0, &ss);
+	for (unsigned i = 0; i < sd->listen.n; i++) {
+		chq_inet_to_sockaddr(&sd->listen.at[i], AF_INET6, 0, &ss);
 		chq_sockaddr_format((struct sockaddr *)&ss, text);
 		json_array_append_new(ports,
 				      json_pack("{s:s, s:s, s:s, s:i, s:[s]}", "name", text,

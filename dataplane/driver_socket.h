@@ -16,10 +16,10 @@
 #include <sys/socket.h>
 
 #include "dataplane/driver.h"
+#include "dataplane/listen.h"
 #include "dataplane/sockio.h"
 
-#define CHQ_SOCK_LISTEN_MAX 8
-#define CHQ_SOCK_BUF_BYTES  2048
+#define CHQ_SOCK_BUF_BYTES 2048
 /* A heartbeat must not be older than 50 ms: a wait of 10 ms leaves room for a busy machine. */
 #define CHQ_SOCK_WAIT_MS 10
 
@@ -42,7 +42,7 @@ struct chq_sock_out {
 
 /* What one worker owns. */
 struct chq_sock_worker {
-	struct chq_sock sock[CHQ_SOCK_LISTEN_MAX];
+	struct chq_sock sock[CHQ_LISTEN_MAX];
 	unsigned next; /* the socket to look at first: each has its turn */
 	int event_fd;
 
@@ -61,8 +61,8 @@ struct chq_sock_worker {
 struct chq_sock_driver {
 	struct chq_driver d;
 	struct chq_header *header;
-	struct chq_inet listen[CHQ_SOCK_LISTEN_MAX];
-	unsigned n_listen, n_workers, n_threads;
+	struct chq_listen listen;
+	unsigned n_workers, n_threads;
 	struct chq_sock_worker *worker;
 	pthread_t *thread;
 	_Atomic int

@@ -57,7 +57,7 @@ sock_for(const struct chq_sock_driver *sd, const struct chq_sock_worker *sw,
 {
 	bool v4 = chq_ip_is_v4(l->ip_hi, l->ip_lo);
 
-	for (unsigned i = 0; i < sd->n_listen; i++) {
+	for (unsigned i = 0; i < sd->listen.n; i++) {
 		const struct chq_sock *s = &sw->sock[i];
 
 		if (s->port == l->port &&
@@ -175,8 +175,8 @@ rx_fill(struct chq_sock_driver *sd, struct chq_sock_worker *sw, const struct chq
 	p->src = (struct chq_path){ .ip_hi = peer.ip_hi,
 				    .ip_lo = peer.ip_lo,
 				    .port = peer.port,
-				    .local = (uint16_t)local,
-				    .ifidx = port < 0 ? 0 : (uint16_t)port };
+				    .local = (uint8_t)local,
+				    .ifidx = port < 0 ? 0 : (uint8_t)port };
 	return true;
 }
 
@@ -208,22 +208,22 @@ rx_all(struct chq_sock_driver *sd, struct chq_worker *w, struct chq_pkt **pkts)
 	unsigned used = 0;
 	uint16_t n = 0;
 
-	for (unsigned k = 0; k < sd->n_listen && used < CHQ_BURST; k++)
-		n += rx_socket(sd, w, &sw->sock[(sw->next + k) % sd->n_listen], pkts + n, &used);
-	sw->next = (sw->next + 1) % sd->n_listen;
+	for (unsigned k = 0; k < sd->listen.n && used < CHQ_BURST; k++)
+		n += rx_socket(sd, w, &sw->sock[(sw->next + k) % sd->listen.n], pkts + n, &used);
+	sw->next = (sw->next + 1) % sd->listen.n;
 	return n;
 }
 
 static void
 rx_wait(struct chq_sock_driver *sd, struct chq_sock_worker *sw)
 {
-	struct pollfd fds[CHQ_SOCK_LISTEN_MAX + 1];
+	struct pollfd fds[CHQ_LISTEN_MAX + 1];
 	uint64_t ignored;
 
 	fds[0] = (struct pollfd){ .fd = sw->event_fd, .events = POLLIN };
-	for (unsigned i = 0; i < sd->n_listen; i++)
+	for (unsigned i = 0; i < sd->listen.n; i++)
 		fds[i + 1] = (struct pollfd){ .fd = sw->sock[i].fd, .events = POLLIN };
-	if (poll(fds, sd->n_listen + 1, CHQ_SOCK_WAIT_MS) > 0 && fds[0].revents)
+	if (poll(fds, sd->listen.n + 1, CHQ_SOCK_WAIT_MS) > 0 && fds[0].revents)
 		(void)!read(sw->event_fd, &ignored, sizeof(ignored));
 }
 

@@ -1,0 +1,147 @@
+#include "dataplane/instance.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/lock.h"
+#ifdef CHQ_HAVE_XDP
+#include "dataplane/xdp_link.h"
+#endif
+
+#define LOCK_TRIES   20
+#define LOCK_WAIT_US 10000
+
+static enum chq_backing
+backing_of(uint32_t word)
+{
+	switch (word) {
+	case CHQ_TABLES_BPF: return CHQ_BACKING_BPF;
+	case CHQ_TABLES_FILE: return CHQ_BACKING_FILE;
+	default: return CHQ_BACKING_AUTO;
+	}
+}
+
+static int
+file_name(char *out, size_t size, const struct chq_instance *in, const char *suffix)
+{
+	int n = snprintf(out, size, "%s/dataplane-%s%s", in->tables.run_dir, in->tables.instance,
+			 suffix);
+
+	return n < 0 || (size_t)n >= size ? CHQ_ENAMETOOLONG : 0;
+}
+
+int
+chq_instance_init(struct chq_instance *in, const struct chq_site_conf *conf)
+{
+	const char *run = conf->paths.run, *name = conf->dataplane.instance;
+	int rc;
+
+	memset(in, 0, sizeof(*in));
+	in->conf = conf;
+	in->tables = (struct chq_tables_conf){ .backing = backing_of(conf->dataplane.tables),
+					       .bpffs = conf->dataplane.bpffs,
+					       .run_dir = run,
+					       .instance = name,
+					       .sessions = conf->dataplane.sessions,
+					       .accounts = conf->dataplane.accounts };
+	rc = file_name(in->lock, sizeof(in->lock), in, ".lock");
+	if (!rc)
+		rc = file_name(in->socket, sizeof(in->socket), in, ".sock");
+	if (!rc)
+		rc = file_name(in->status, sizeof(in->status), in, "-status.sock");
+	snprintf(in->pins, sizeof(in->pins), "%s/%s", conf->dataplane.bpffs, name);
+	return rc;
+}
+
+int
+chq_instance_lock(const struct chq_instance *in, pid_t *holder)
+{
+	int fd = CHQ_ELOCKED;
+
+	if (mkdir(in->conf->paths.run, 0755) < 0 && errno != EEXIST)
+		return chq_errno();
+	/* Whoever asks for the status holds it for a moment. */
+	for (int i = 0; fd == CHQ_ELOCKED && i < LOCK_TRIES; i++) {
+		if (i)
+			usleep(LOCK_WAIT_US);
+		fd = chq_lock_take(in->lock, holder);
+	}
+	return fd;
+}
+
+/* --- what is there --- */
+
+/* Names in a folder; empty when it is not there. */
+static json_t *
+names_json(const char *dir)
+{
+	json_t *names = json_array();
+	const struct dirent *e;
+	DIR *d = opendir(dir);
+
+	while (d && (e = readdir(d))) {
+		if (e->d_name[0] != '.')
+			json_array_append_new(names, json_string(e->d_name));
+	}
+	if (d)
+		closedir(d);
+	return names;
+}
+
+#ifdef CHQ_HAVE_XDP
+static void
+link_json(const struct chq_xdp_status *s, void *arg)
+{
+	json_array_append_new(arg,
+			      json_pack("{s:s, s:b, s:I, s:s}", "interface", s->ifname, "present",
+					(int)(s->ifindex != 0), "program", (json_int_t)s->prog_id,
+					"mode", s->native ? "native" : "generic"));
+}
+#endif
+
+static json_t *
+links_json(const struct chq_instance *in)
+{
+	json_t *links = json_array();
+
+#ifdef CHQ_HAVE_XDP
+	chq_xdp_list(in->pins, link_json, links);
+#else
+	(void)in;
+#endif
+	return links;
+}
+
+json_t *
+chq_instance_status(const struct chq_instance *in)
+{
+	char files[1200];
+	pid_t holder = 0;
+	int fd = chq_lock_take(in->lock, &holder);
+	int running = fd == CHQ_ELOCKED;
+
+	chq_lock_release(fd);
+	snprintf(files, sizeof(files), "%s/tables-%s", in->tables.run_dir, in->tables.instance);
+	return json_pack("{s:b, s:I, s:s, s:s, s:o, s:o, s:o}", "running", running, "pid",
+			 (json_int_t)(running ? holder : 0), "instance", in->tables.instance,
+			 "pins_dir", in->pins, "pins", names_json(in->pins), "table_files",
+			 names_json(files), "links", links_json(in));
+}
+
+int
+chq_instance_detach(const struct chq_instance *in)
+{
+	int links = 0, tables;
+
+#ifdef CHQ_HAVE_XDP
+	links = chq_xdp_detach(in->pins, NULL);
+	if (links < 0)
+		return links;
+#endif
+	tables = chq_tables_remove(&in->tables);
+	return tables < 0 ? tables : links + tables;
+}

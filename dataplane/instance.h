@@ -1,0 +1,31 @@
+#pragma once
+/* dataplane/instance: the names and places of one dataplane, and what can be said and done while none runs. */
+#include <jansson.h>
+
+#include "base/site_conf.h"
+#include "dataplane/tables.h"
+
+struct chq_instance {
+	const struct chq_site_conf *conf;
+	char lock[128], socket[128], status[128]; /* files */
+	char pins[1200];			  /* folder of pinned maps and links */
+	struct chq_tables_conf tables;
+};
+
+/** chq_instance_init() - names only; @conf must live as long. Return: 0; CHQ_ENAMETOOLONG. */
+int chq_instance_init(struct chq_instance *in, const struct chq_site_conf *conf);
+
+/**
+ * chq_instance_lock() - be the one process of this instance; makes the run folder.
+ * @holder: pid of who has it, 0 if unknown. Return: descriptor; CHQ_ELOCKED; a negated errno.
+ */
+int chq_instance_lock(const struct chq_instance *in, pid_t *holder);
+
+/** chq_instance_status() - what stands pinned, attached and running, without a process. New reference; NULL without memory. */
+json_t *chq_instance_status(const struct chq_instance *in);
+
+/**
+ * chq_instance_detach() - remove programs, links, pins and tables. The caller holds the lock.
+ * Return: how many things were removed; a negated errno.
+ */
+int chq_instance_detach(const struct chq_instance *in);

@@ -1,0 +1,20 @@
+#pragma once
+/* dataplane/run: the daemon: from configuration to a running dataplane and back. */
+#include <stdbool.h>
+
+#include "base/site_conf.h"
+
+/**
+ * chq_run() - run until SIGTERM or SIGINT. Every refusal is logged with what to do.
+ * @detach: at the end, also remove tables, pins and programs; else they stay for the next start.
+ * Return: 0; CHQ_E… (the process exits with failure).
+ */
+int chq_run(const struct chq_site_conf *conf, bool detach);
+
+/**
+ * chq_driver_order() - which drivers to try, in order.
+ * @out:  room for CHQ_DRIVER__COUNT kinds.
+ * @why:  static text, for the log.
+ * Return: how many.
+ */
+int chq_driver_order(const struct chq_site_conf *conf, enum chq_conf_driver *out, const char **why);

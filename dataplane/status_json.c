@@ -1,0 +1,106 @@
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "dataplane/status.h"
+
+static const char *const backing_name[] = {
+	[CHQ_BACKING_AUTO] = "auto",
+	[CHQ_BACKING_BPF] = "bpf",
+	[CHQ_BACKING_FILE] = "file",
+	[CHQ_BACKING_MEMORY] = "memory",
+};
+
+static json_t *
+tables_json(const struct chq_tables *t)
+{
+	char boot_id[CHQ_HEX_LEN(16) + 1];
+
+	chq_hex_encode(boot_id, t->header->boot_id, sizeof(t->header->boot_id));
+	return json_pack("{s:s, s:b, s:s, s:I, s:i, s:I, s:I, s:I, s:I, s:I}", "backing",
+			 backing_name[t->backing], "adopted", (int)t->adopted, "boot_id", boot_id,
+			 "generation", (json_int_t)t->header->generation, "layout",
+			 (int)t->header->layout, "sessions_used", (json_int_t)t->used,
+			 "sessions_unconfirmed", (json_int_t)t->unconfirmed, "sessions_max",
+			 (json_int_t)t->header->sessions, "accounts_used", (json_int_t)t->accounts,
+			 "accounts_max", (json_int_t)t->header->accounts);
+}
+
+static json_t *
+worker_json(const struct chq_manager *m, unsigned i)
+{
+	const struct chq_worker *w = m->workers[i];
+	uint64_t polls = atomic_load_explicit(&w->polls, memory_order_relaxed);
+	uint64_t busy = atomic_load_explicit(&w->polls_busy, memory_order_relaxed);
+	uint64_t beat = __atomic_load_n(&m->t->header->heartbeat[i].now_ns, __ATOMIC_RELAXED);
+	uint64_t now = m->mono_ns();
+
+	return json_pack("{s:i, s:I, s:I, s:f, s:f}", "worker", (int)i, "polls", (json_int_t)polls,
+			 "polls_busy", (json_int_t)busy, "busy_share",
+			 polls ? (double)busy / (double)polls : 0.0, "heartbeat_age_ms",
+			 now > beat ? (double)(now - beat) / 1e6 : 0.0);
+}
+
+static json_t *
+workers_json(const struct chq_manager *m)
+{
+	json_t *all = json_array();
+
+	for (unsigned i = 0; i < m->n_workers; i++)
+		json_array_append_new(all, worker_json(m, i));
+	return all;
+}
+
+static json_t *
+control_json(const struct chq_link *l)
+{
+	return json_pack("{s:b, s:I, s:I, s:I}", "connected", (int)chq_link_up(l), "pid",
+			 (json_int_t)(chq_link_up(l) ? l->peer_pid : 0), "refused",
+			 (json_int_t)l->refused, "backlog_overflows", (json_int_t)l->overflows);
+}
+
+json_t *
+chq_status_json(const struct chq_manager *m)
+{
+	return json_pack("{s:b, s:s, s:I, s:f, s:i, s:i, s:b, s:o, s:o, s:o, s:o}", "running", 1,
+			 "driver", m->driver->ops->name, "pid", (json_int_t)getpid(), "uptime_s",
+			 (double)(m->mono_ns() - m->started_ns) / (double)CHQ_NS_PER_SEC, "port",
+			 (int)m->t->header->port, "server_id", (int)m->t->header->server_id,
+			 "certificate", (int)(m->t->header->retry_ok != 0), "tables",
+			 tables_json(m->t), "workers", workers_json(m), "control",
+			 control_json(&m->link), "ports", m->driver->ops->describe(m->driver));
+}
+
+static json_t *
+worker_counts(const struct chq_worker *w, bool all)
+{
+	json_t *o = json_object();
+
+	for (int c = 0; c < CHQ_C__COUNT; c++) {
+		uint64_t v = atomic_load_explicit(&w->counts[c], memory_order_relaxed);
+
+		if (v || all)
+			json_object_set_new(o, chq_counter_name[c], json_integer((json_int_t)v));
+	}
+	return o;
+}
+
+json_t *
+chq_stats_json(const struct chq_manager *m, bool all)
+{
+	json_t *total = json_object(), *manager = json_object(), *workers = json_array();
+
+	for (int c = 0; c < CHQ_C__COUNT; c++) {
+		uint64_t sum = chq_manager_count(m, (enum chq_counter)c);
+
+		if (sum || all)
+			json_object_set_new(total, chq_counter_name[c],
+					    json_integer((json_int_t)sum));
+		if (m->count[c] || all)
+			json_object_set_new(manager, chq_counter_name[c],
+					    json_integer((json_int_t)m->count[c]));
+	}
+	for (unsigned i = 0; i < m->n_workers; i++)
+		json_array_append_new(workers, worker_counts(m->workers[i], all));
+	return json_pack("{s:o, s:o, s:o}", "total", total, "manager", manager, "workers", workers);
+}
