@@ -29,7 +29,7 @@ struct args {
 };
 
 static bool uses_hugepages;
-static char runtime_dir[PATH_MAX];
+static bool started;
 
 static void add_arg(struct args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -164,7 +164,8 @@ static void
 fill_args(struct args *a, const struct chq_eal_conf *conf, const cpu_set_t *cpus)
 {
 	add_arg(a, "chasqui-dataplane");
-	add_arg(a, "--in-memory");
+	/* Nothing shared with other processes, no files; --in-memory says it too, but refuses --no-huge. */
+	add_arg(a, "%s", uses_hugepages ? "--in-memory" : "--no-shconf");
 	add_arg(a, "--no-telemetry");
 	add_arg(a, "--iova-mode=va");
 	add_arg(a, "--log-level=warning");
@@ -181,6 +182,24 @@ fill_args(struct args *a, const struct chq_eal_conf *conf, const cpu_set_t *cpus
 		add_arg(a, "-a");
 		add_arg(a, "%s", conf->pci[i]);
 	}
+}
+
+/* With --in-memory nothing in DPDK's folder is ever looked at again, and later we may not be root. */
+static void
+remove_runtime_dir(void)
+{
+	const char *path = rte_eal_get_runtime_dir();
+	DIR *dir = opendir(path);
+	struct dirent *e;
+
+	if (!dir)
+		return;
+	while ((e = readdir(dir)) != NULL) {
+		if (e->d_name[0] != '.')
+			unlinkat(dirfd(dir), e->d_name, 0);
+	}
+	closedir(dir);
+	rmdir(path);
 }
 
 int
@@ -204,7 +223,8 @@ chq_eal_start(const struct chq_eal_conf *conf, char *err, size_t err_size)
 			 rte_strerror(rte_errno));
 		return CHQ_EUNAVAIL;
 	}
-	snprintf(runtime_dir, sizeof(runtime_dir), "%s", rte_eal_get_runtime_dir());
+	remove_runtime_dir();
+	started = true;
 	CHQ_LOG_INFO("dpdk-started", "hugepages=%s", uses_hugepages ? "yes" : "no");
 	return 0;
 }
@@ -215,29 +235,10 @@ chq_eal_hugepages(void)
 	return uses_hugepages;
 }
 
-static void
-remove_runtime_dir(void)
-{
-	DIR *dir = opendir(runtime_dir);
-	struct dirent *e;
-
-	if (!dir)
-		return;
-	while ((e = readdir(dir)) != NULL) {
-		if (e->d_name[0] != '.')
-			unlinkat(dirfd(dir), e->d_name, 0);
-	}
-	closedir(dir);
-	rmdir(runtime_dir);
-}
-
 void
 chq_eal_stop(bool cleanup)
 {
-	if (!runtime_dir[0])
-		return;
-	if (cleanup)
+	if (started && cleanup)
 		rte_eal_cleanup();
-	remove_runtime_dir();
-	runtime_dir[0] = 0;
+	started = false;
 }

@@ -33,7 +33,7 @@ int chq_eal_start(const struct chq_eal_conf *conf, char *err, size_t err_size);
 bool chq_eal_hugepages(void);
 
 /**
- * chq_eal_stop() - give back what chq_eal_start() took, and remove DPDK's runtime folder.
+ * chq_eal_stop() - give back what chq_eal_start() took; harmless when it did not start.
  * @cleanup: false leaves devices to the end of the process (after a device failed half-way).
  */
 void chq_eal_stop(bool cleanup);

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include <netpacket/packet.h>
-#include <rte_bus_vdev.h>
+#include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_log.h>
 
@@ -220,6 +220,7 @@ attach_iface(struct af_xdp *x, const char *ifname, char *err, size_t err_size)
 	if (rc)
 		return rc;
 	x->n_ifaces++;
+	chq_napi_init(&i->napi);
 	i->queues = chq_rx_queues(ifname);
 	rc = chq_port_add(x->dpdk.header, i->link.ifindex, NULL, read_mtu(ifname));
 	if (rc < 0) {
@@ -251,7 +252,7 @@ make_device(const struct iface *i, int queue, struct chq_dpdk_port *p, char *err
 			 QUEUE_MBUFS);
 		return CHQ_ENOMEM;
 	}
-	rc = rte_vdev_init(p->name, args);
+	rc = rte_eal_hotplug_add("vdev", p->name, args);
 	if (rc == 0 && rte_eth_dev_get_port_by_name(p->name, &p->port_id) == 0)
 		return chq_dpdk_port_start(p, RING_DESC, RING_DESC, err, err_size);
 	snprintf(err, err_size, "%s: DPDK makes no AF_XDP device of queue %d (the log tells more)",

@@ -6,13 +6,17 @@
  */
 
 #include <net/if.h>
-#include <stdbool.h>
 
+enum { CHQ_NAPI_TIMEOUT, CHQ_NAPI_DEFER, CHQ_NAPI__COUNT };
+
+/* Descriptors stay open, since the files belong to root and the process may be somebody else at the end. */
 struct chq_napi {
-	char ifname[IF_NAMESIZE];
-	unsigned long defer, timeout_ns; /* what they were */
-	bool set;
+	int fd[CHQ_NAPI__COUNT]; /* -1: not set */
+	unsigned long was[CHQ_NAPI__COUNT];
 };
+
+/* Nothing set yet. */
+void chq_napi_init(struct chq_napi *n);
 
 /**
  * chq_napi_set() - remember the interface's settings and make ours.
@@ -23,5 +27,8 @@ void chq_napi_set(struct chq_napi *n, const char *ifname);
 /** chq_napi_restore() - as it was. Harmless when nothing was set. */
 void chq_napi_restore(struct chq_napi *n);
 
-/** chq_rx_queues() - receive queues of a kernel interface. Return: > 0; CHQ_ENODEV. */
+/**
+ * chq_rx_queues() - receive queues of a kernel interface, of sysfs, or of ethtool where the mounted sysfs shows another
+ * network namespace. Return: > 0; CHQ_ENODEV.
+ */
 int chq_rx_queues(const char *ifname);

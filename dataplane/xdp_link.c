@@ -145,6 +145,19 @@ open_pinned(const char *dir, const char *ifname, unsigned int ifindex, char *err
 	return CHQ_ENOENT;
 }
 
+/* libbpf's own words, which go to standard error otherwise. */
+static int
+log_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char line[512];
+
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = 0;
+	if (level == LIBBPF_WARN)
+		CHQ_LOG_DEBUG("libbpf", "text=%s", CHQ_Q(line));
+	return 0;
+}
+
 static struct steer_bpf *
 load_once(const char *dir, const char *ifname)
 {
@@ -226,6 +239,8 @@ native_refusal(int rc)
 {
 	switch (rc) {
 	case CHQ_EOPNOTSUPP: return "the interface's driver has no native XDP";
+	case CHQ_ENOSPC:
+		return "the veth's other end has more transmit queues than this one receive queues";
 	case CHQ_EINVAL:
 	case CHQ_ERANGE:
 		return "the interface's driver refuses it; perhaps its MTU is too large for XDP";
@@ -308,6 +323,7 @@ chq_xdp_attach(struct chq_xdp_link *l, const char *dir, const char *ifname, char
 	l->ifindex = if_nametoindex(ifname);
 	if (l->ifindex == 0)
 		return fail(err, err_size, CHQ_ENODEV, "%s: no such network interface", ifname);
+	libbpf_set_print(log_libbpf);
 	rc = open_pinned(dir, ifname, l->ifindex, err, err_size);
 	if (rc >= 0) {
 		l->link_fd = rc;

@@ -44,9 +44,8 @@ struct {
 	__type(value, __u8);
 } chq_locals SEC(".maps");
 
-struct {
-	__uint(xsk_prog_version, 1);
-} xsk_config SEC("xdp_metadata");
+/* A variable whose type tells libxdp the version; it has no bytes that anybody reads. */
+__uint(xsk_prog_version, 1) SEC("xdp_metadata");
 
 /* Return: the UDP header, @key holding the destination's address; 0 if it is not UDP. */
 static __always_inline struct udphdr *
