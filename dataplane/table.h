@@ -147,8 +147,9 @@ struct chq_local {
 	uint32_t pad;
 };
 
+#define CHQ_PORT_NOT_KERNEL UINT32_C(0x80000000)
 struct chq_port {
-	uint32_t kernel_ifindex; /* 0 = not a kernel interface */
+	uint32_t kernel_ifindex; /* or, with CHQ_PORT_NOT_KERNEL set, a hash of the port's name */
 	uint8_t mac[6];
 	uint16_t mtu;
 	uint32_t pad;
