@@ -1,0 +1,242 @@
+#include "control/control.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "control/ctl_server.h"
+#include "control/dp.h"
+#include "control/life.h"
+#include "control/push.h"
+#include "control/store_open.h"
+#include "proto/aead.h"
+#include "store/reader.h"
+#include "store/store.h"
+
+enum {
+	HELLO_QUEUE_MAX = 1024,
+	HASH_QUEUE_MAX =
+		64, /* beyond it clients are told to come again: at 20 ms each, they would wait long */
+	HELLO_CACHE_MAX = 16384,
+	LIMIT_KEYS_MAX = 65536,
+	CERT_WARN_DAYS = 30,
+};
+
+const struct control_timing control_timing_default = {
+	.push_first_ms = 1000,
+	.push_max_ms = 32000,
+	.resync_ms = 3000,
+	.linger_ms = 30000,
+	.confirm_ms = 30000,
+	.hello_keep_ms = 10000,
+	.tick_ms = 250,
+};
+
+static int
+control_fail(struct control_error *err, int rc, const char *what)
+{
+	snprintf(err->text, sizeof(err->text), "%s: %s", what, chq_strerror(rc));
+	return rc;
+}
+
+uint64_t
+control_message_id(struct control *ctl)
+{
+	uint64_t now = chq_ms2020() << 22;
+
+	ctl->message_last = now > ctl->message_last ? now : ctl->message_last + 1;
+	return ctl->message_last;
+}
+
+static void
+control_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *ctl = arg;
+	uint64_t now_ms = control_now_ms();
+
+	(void)fd;
+	(void)what;
+	push_tick(ctl, now_ms);
+	life_tick(ctl, now_ms);
+	ctl_server_tick(ctl->ctl, now_ms);
+}
+
+/* The hash that names which are nobody's are compared with: of a random password that is kept nowhere. */
+static int
+control_dummy_hash(struct control *ctl)
+{
+	char password[32];
+	int rc;
+
+	randombytes_buf(password, sizeof(password));
+	rc = crypto_pwhash_str(ctl->dummy_hash, password, sizeof(password),
+			       ctl->conf->passwords.passes, ctl->conf->passwords.memory_bytes);
+	sodium_memzero(password, sizeof(password));
+	return rc ? CHQ_ENOMEM : CHQ_OK;
+}
+
+static int
+control_keys(struct control *ctl, struct control_error *err)
+{
+	struct keys_error why;
+	uint64_t now = chq_wall_ms();
+	int rc = control_keys_load(&ctl->keys, ctl->conf->paths.keys, ctl->conf->server.id, &why);
+
+	if (rc) {
+		snprintf(err->text, sizeof(err->text), "%s", why.text);
+		return rc;
+	}
+	if (ctl->keys.cert.not_after_ms < now || ctl->keys.cert.not_before_ms > now)
+		CHQ_LOG_ERROR("certificate-not-valid",
+			      "why=\"clients refuse this server until it has a new one\"");
+	else if (ctl->keys.cert.not_after_ms - now < CERT_WARN_DAYS * CHQ_MS_PER_DAY)
+		CHQ_LOG_WARN(
+			"certificate-ends", "days=%llu",
+			(unsigned long long)((ctl->keys.cert.not_after_ms - now) / CHQ_MS_PER_DAY));
+	return CHQ_OK;
+}
+
+static void
+control_tables_init(struct control *ctl)
+{
+	const struct chq_conf_rate *account = &ctl->conf->limits.login_failures_per_account;
+	const struct chq_conf_rate *address = &ctl->conf->limits.login_failures_per_address;
+
+	sessions_init(&ctl->sessions);
+	chq_list_init(&ctl->pushing);
+	hello_cache_init(&ctl->hellos, HELLO_CACHE_MAX, ctl->timing.hello_keep_ms);
+	limits_init(&ctl->fail_account, account->count, account->per_ms, LIMIT_KEYS_MAX);
+	limits_init(&ctl->fail_address, address->count, address->per_ms, LIMIT_KEYS_MAX);
+}
+
+static void
+control_tables_deinit(struct control *ctl)
+{
+	limits_deinit(&ctl->fail_address);
+	limits_deinit(&ctl->fail_account);
+	hello_cache_deinit(&ctl->hellos);
+	sessions_deinit(&ctl->sessions);
+}
+
+static int
+control_pools_init(struct control *ctl)
+{
+	unsigned threads = ctl->conf->passwords.threads;
+	int rc = pool_init(&ctl->hello_pool, &ctl->inbox, "chq-hello", threads, HELLO_QUEUE_MAX);
+
+	if (rc)
+		return rc;
+	rc = pool_init(&ctl->hash_pool, &ctl->inbox, "chq-hash", threads, HASH_QUEUE_MAX);
+	if (rc)
+		pool_deinit(&ctl->hello_pool);
+	return rc;
+}
+
+static int
+control_tick_init(struct control *ctl)
+{
+	struct timeval tv = { .tv_sec = ctl->timing.tick_ms / 1000,
+			      .tv_usec = ctl->timing.tick_ms % 1000 * 1000 };
+
+	ctl->tick = event_new(ctl->base, -1, EV_PERSIST, control_tick, ctl);
+	if (!ctl->tick)
+		return CHQ_ENOMEM;
+	if (event_add(ctl->tick, &tv) == 0)
+		return CHQ_OK;
+	event_free(ctl->tick);
+	return CHQ_ENOMEM;
+}
+
+int
+control_start(struct control *ctl, struct event_base *base, const struct chq_site_conf *conf,
+	      const struct control_timing *timing, struct control_error *err)
+{
+	int rc;
+
+	*ctl = (struct control){ .conf = conf, .base = base, .started_ms = chq_wall_ms() };
+	ctl->timing = timing ? *timing : control_timing_default;
+	rc = chq_crypto_init();
+	if (rc)
+		return control_fail(err, rc, "cryptography");
+	rc = control_keys(ctl, err);
+	if (rc)
+		return rc;
+	rc = control_store_open(conf, true, &ctl->store, err);
+	if (rc)
+		goto wipe;
+	ctl->epoch = (uint32_t)store_epoch(ctl->store);
+	rc = store_reader_open(ctl->store, &ctl->reader);
+	if (!rc)
+		rc = control_dummy_hash(ctl);
+	if (rc) {
+		control_fail(err, rc, "memory");
+		goto store;
+	}
+	control_tables_init(ctl);
+	rc = loop_inbox_init(&ctl->inbox, base);
+	if (rc) {
+		control_fail(err, rc, "event loop");
+		goto tables;
+	}
+	rc = control_pools_init(ctl);
+	if (rc) {
+		control_fail(err, rc, "threads");
+		goto inbox;
+	}
+	rc = ctl_server_init(&ctl->ctl, ctl, err);
+	if (rc)
+		goto pools;
+	rc = control_tick_init(ctl);
+	if (rc) {
+		control_fail(err, rc, "timer");
+		goto server;
+	}
+	snprintf(ctl->dp_path, sizeof(ctl->dp_path), "%s/dataplane-%s.sock", conf->paths.run,
+		 conf->dataplane.instance);
+	rc = dp_link_init(&ctl->link, base, ctl->dp_path, &dp_ops, ctl);
+	if (!rc)
+		return CHQ_OK;
+	control_fail(err, rc, "dataplane link");
+	event_free(ctl->tick);
+server:
+	ctl_server_free(ctl->ctl);
+pools:
+	pool_deinit(&ctl->hash_pool);
+	pool_deinit(&ctl->hello_pool);
+inbox:
+	loop_inbox_deinit(&ctl->inbox);
+tables:
+	control_tables_deinit(ctl);
+store:
+	store_reader_close(ctl->reader);
+	store_close(ctl->store);
+wipe:
+	control_keys_wipe(&ctl->keys);
+	return rc;
+}
+
+/*
+ * The order matters: first nobody brings new work, then the threads end, then what they and the
+ * store's writer have finished is taken up, which finds no session and no connection any more.
+ */
+void
+control_stop(struct control *ctl)
+{
+	event_free(ctl->tick);
+	dp_link_deinit(&ctl->link);
+	ctl_server_quiet(ctl->ctl);
+	pool_deinit(&ctl->hash_pool);
+	pool_deinit(&ctl->hello_pool);
+	loop_inbox_run(&ctl->inbox);
+	store_reader_close(ctl->reader);
+	ctl->reader = NULL;
+	store_close(ctl->store);
+	control_tables_deinit(ctl);
+	sessions_init(&ctl->sessions);
+	loop_inbox_run(&ctl->inbox);
+	ctl_server_free(ctl->ctl);
+	loop_inbox_deinit(&ctl->inbox);
+	control_keys_wipe(&ctl->keys);
+}

@@ -1,0 +1,122 @@
+#pragma once
+
+/*
+ * chasqui-control as one structure: what the files of this folder share. One event loop thread owns it
+ * all; pools and the store's writer see only what is handed to them.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sodium.h>
+
+#include "base/clock.h"
+#include "base/site_conf.h"
+#include "control/counters.h"
+#include "control/dp_link.h"
+#include "control/hello_cache.h"
+#include "control/keys.h"
+#include "control/limits.h"
+#include "control/loop.h"
+#include "control/pool.h"
+#include "control/session.h"
+
+struct event;
+struct event_base;
+struct store;
+struct store_reader;
+struct ctl_server;
+
+/* Times that are no matter of configuration; tests take shorter ones. */
+struct control_timing {
+	unsigned push_first_ms; /* until a push is sent again; doubled each time */
+	unsigned push_max_ms;
+	unsigned resync_ms; /* after a restart sessions are told within this time to ask anew */
+	unsigned linger_ms; /* a replaced session still counts so long */
+	unsigned confirm_ms; /* a session that is logged in by its device waits so long for a frame */
+	unsigned hello_keep_ms;
+	unsigned tick_ms; /* how often what is due is looked for */
+};
+
+extern const struct control_timing control_timing_default;
+
+/* The dataplane as it described itself last. */
+struct control_dp {
+	bool known; /* the rest is set */
+	bool ready; /* connected, and its sessions are known */
+	uint8_t boot_id[16];
+	uint64_t generation;
+	uint32_t sessions_max, accounts_max;
+	uint16_t port;
+	char driver[17];
+	uint32_t dump;	 /* number of the last one begun */
+	bool asked_anew; /* the sessions of a former control were told to ask for their lists */
+};
+
+struct control {
+	const struct chq_site_conf *conf;
+	struct control_timing timing;
+	struct control_keys keys;
+	uint32_t epoch;	     /* of the server: rises at each start */
+	uint64_t started_ms; /* wall clock */
+
+	struct event_base *base;
+	struct event *tick;
+	struct loop_inbox inbox;
+	struct pool hello_pool; /* public-key operations */
+	struct pool hash_pool;	/* Argon2id */
+	struct store *store;
+	struct store_reader *reader; /* the loop's own */
+
+	char dp_path[108];
+	struct dp_link link;
+	struct control_dp dp;
+
+	struct sessions sessions;
+	struct chq_list pushing; /* sessions with pushes that are not acknowledged */
+	struct hello_cache hellos;
+	struct limits fail_account, fail_address;
+	char dummy_hash[crypto_pwhash_STRBYTES]; /* of nobody's password, with the current cost */
+	uint64_t message_last;
+	struct ctl_server *ctl;
+
+	uint64_t count[COUNT__COUNT];
+};
+
+/* Why starting failed, for people. */
+struct control_error {
+	char text[512];
+};
+
+/**
+ * control_start() - open the store, load the keys, connect to the dataplane, serve operators.
+ * @ctl:    overwritten.
+ * @conf:   must live until control_stop().
+ * @timing: copied; NULL for the defaults.
+ * @err:    filled when it fails.
+ *
+ * Return: 0; CHQ_ELOCKED if another process has the files; codes of store_open(), control_keys_load()
+ * and ctl_server_init(). On failure nothing is held.
+ */
+int control_start(struct control *ctl, struct event_base *base, const struct chq_site_conf *conf,
+		  const struct control_timing *timing, struct control_error *err);
+
+/* End: sessions stay with the dataplane; what the store was given is written first. */
+void control_stop(struct control *ctl);
+
+/* Milliseconds of the monotonic clock. */
+static inline uint64_t
+control_now_ms(void)
+{
+	return chq_mono_ns() / CHQ_NS_PER_MS;
+}
+
+static inline void
+control_count(struct control *ctl, enum control_counter what)
+{
+	ctl->count[what]++;
+}
+
+/* A message id of the server, never given twice. */
+uint64_t control_message_id(struct control *ctl);

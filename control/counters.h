@@ -1,0 +1,48 @@
+#pragma once
+
+/* What control counts, shown by `status show`. Written and read on the loop's thread. */
+
+/* clang-format off */
+#define CONTROL_COUNTERS(X)                                                                \
+	X(HELLO,            "hello",            "handshakes begun")                        \
+	X(HELLO_REPEATED,   "hello_repeated",   "HELLOs answered from memory")             \
+	X(HELLO_PENDING,    "hello_pending",    "HELLOs whose handshake was under way")    \
+	X(HELLO_BAD,        "hello_bad",        "HELLOs that no client of ours has made")  \
+	X(HELLO_BUSY,       "hello_busy",       "HELLOs dropped, too many at once")        \
+	X(HELLO_REFUSED,    "hello_refused",    "WELCOMEs without a session")              \
+	X(SESSION_OPENED,   "session_opened",   "sessions that a handshake made")          \
+	X(SESSION_ADOPTED,  "session_adopted",  "sessions found at the dataplane")         \
+	X(SESSION_REPLACED, "session_replaced", "sessions replaced by the same device")    \
+	X(SESSION_CLOSED,   "session_closed",   "sessions closed by control")              \
+	X(LOGIN_KEY,        "login_key",        "logins by an enrolled device's key")      \
+	X(LOGIN_PASSWORD,   "login_password",   "logins by password")                      \
+	X(LOGIN_WRONG,      "login_wrong",      "name or password wrong")                  \
+	X(LOGIN_DISABLED,   "login_disabled",   "right, but the account is disabled")      \
+	X(LOGIN_LIMITED,    "login_limited",    "refused, too many failures")              \
+	X(LOGIN_BUSY,       "login_busy",       "refused, too many at once")               \
+	X(HASHED,           "hashed",           "password hashes computed")                \
+	X(REQUEST,          "request",          "requests of clients")                     \
+	X(REQUEST_AGAIN,    "request_again",    "mutations answered from the store")       \
+	X(REQUEST_BAD,      "request_bad",      "frames to the server that are no message")\
+	X(REQUEST_REFUSED,  "request_refused",  "requests answered by a code")             \
+	X(PUSH,             "push",             "pushes sent")                             \
+	X(PUSH_AGAIN,       "push_again",       "pushes sent again")                       \
+	X(PUSH_OVERFLOW,    "push_overflow",    "sessions told to ask anew instead")       \
+	X(PRESENCE_ONLINE,  "presence_online",  "accounts that came")                      \
+	X(PRESENCE_OFFLINE, "presence_offline", "accounts that went")                      \
+	X(PUNT_OFFLINE,     "punt_offline",     "frames answered by NOTICE offline")       \
+	X(PUNT_UNKNOWN,     "punt_unknown",     "frames answered by NOTICE unknown")       \
+	X(DP_CONNECTED,     "dp_connected",     "connections to the dataplane")            \
+	X(DP_REFUSED,       "dp_refused",       "commands that could not be sent")         \
+	X(STORE_FAILED,     "store_failed",     "reads or writes that failed")             \
+	X(CTL_REQUEST,      "ctl_request",      "operators' requests")                     \
+	X(CTL_REFUSED,      "ctl_refused",      "operators' requests refused")             \
+	X(CTL_DROPPED,      "ctl_dropped",      "operators' connections cut off")
+/* clang-format on */
+
+enum control_counter {
+#define X(id, name, text) COUNT_##id,
+	CONTROL_COUNTERS(X)
+#undef X
+		COUNT__COUNT
+};

@@ -1,0 +1,72 @@
+#pragma once
+
+/* What several handlers need. */
+
+#include "control/ctl_server.h"
+#include "control/write.h"
+
+struct session;
+struct store_account;
+struct store_txn;
+
+/* Wall clock in ms as text, such as "2026-01-31T12:00:00.123Z". */
+json_t *ctl_time(uint64_t wall_ms);
+
+/* A session as an object; no key, no hash. */
+json_t *ctl_session_json(const struct session *s);
+
+/* An account as an object; no hash. */
+json_t *ctl_account_json(struct ctl_call *call, const struct store_account *a);
+
+/* Options "limit" and "cursor". Return: false if the call was refused. */
+bool ctl_page(struct ctl_call *call, uint64_t *limit, uint64_t *after);
+
+/**
+ * ctl_read() - begin to read. Return: the transaction, to be ended by store_read_end(); NULL if the
+ * call was refused.
+ */
+struct store_txn *ctl_read(struct ctl_call *call);
+
+/**
+ * ctl_account() - the account that argument @i names, noted in call->account (@i 0) or call->peer.
+ * Return: 0; CHQ_ENOENT and codes of reading: the call is to be refused with ctl_refuse_account().
+ */
+int ctl_account(struct ctl_call *call, struct store_txn *txn, unsigned i, struct store_account *a);
+void ctl_refuse_account(struct ctl_call *call, int rc, unsigned i);
+
+/* A change of an operator. Made by ctl_change_begin(), freed by it or after done(). */
+struct ctl_change {
+	struct write_op op;
+	struct ctl_call *call;
+	/* Writer thread: as write_op.job. */
+	int (*job)(struct store_txn *txn, struct ctl_change *c);
+	/* Loop's thread, after the commit: ends the call, now or later. */
+	void (*done)(struct ctl_change *c);
+	const char *field; /* that a refusal names, or NULL */
+
+	/* Input and results of the jobs. */
+	uint64_t account, peer, now_ms;
+	const char *login, *name; /* of the request */
+	char hash[128];		  /* of a password */
+	bool disabled;
+	uint32_t epoch, peer_epoch;
+	uint64_t version, peer_version;
+	const char *outcome;
+	unsigned waiting, closed, failed; /* sessions being closed */
+};
+
+/* A change that concerns nobody yet. NULL: the call was refused. */
+struct ctl_change *ctl_change_blank(struct ctl_call *call);
+
+/* A change about the account that argument 0 names, and that of argument 1 if there is one. NULL: the
+ * call was refused. */
+struct ctl_change *ctl_change_new(struct ctl_call *call);
+
+/*
+ * Submit it; a failure of any kind refuses the call. It is freed after done(), unless that has set
+ * @waiting: then by whoever takes that to 0.
+ */
+void ctl_change_submit(struct ctl_change *c);
+
+/* Wipe and free; the call is ended already. */
+void ctl_change_free(struct ctl_change *c);

@@ -1,0 +1,156 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "control/control.h"
+#include "control/ctl_common.h"
+#include "control/ctl_verbs.h"
+#include "control/life.h"
+#include "store/account.h"
+#include "store/reader.h"
+
+static int
+by_slot(const void *a, const void *b)
+{
+	const struct session *const *x = a, *const *y = b;
+
+	return (*x)->slot < (*y)->slot ? -1 : (*x)->slot > (*y)->slot;
+}
+
+/* Sessions behind slot @after - 1, of @account or of all (0), sorted. Return: NULL without memory. */
+static const struct session **
+sessions_collect(const struct control *ctl, uint64_t account, uint64_t after, size_t *n)
+{
+	const struct session **list = calloc(ctl->sessions.used + 1,
+					     sizeof(const struct session *));
+
+	*n = 0;
+	if (!list)
+		return NULL;
+	CHQ_LIST_FOREACH(it, &ctl->sessions.all) {
+		const struct session *s = CHQ_LIST_ENTRY(it, struct session, of_all);
+
+		if (s->slot >= after && (!account || s->account == account))
+			list[(*n)++] = s;
+	}
+	qsort(list, *n, sizeof(*list), by_slot);
+	return list;
+}
+
+/* The cursor is the slot after the last one shown. */
+static void
+sessions_answer(struct ctl_call *call, uint64_t account)
+{
+	uint64_t limit, after;
+	const struct session **list;
+	char cursor[24];
+	json_t *rows;
+	size_t n;
+
+	if (!ctl_page(call, &limit, &after))
+		return;
+	list = sessions_collect(call->ctl, account, after, &n);
+	if (!list) {
+		ctl_refuse_code(call, CHQ_ENOMEM, NULL);
+		return;
+	}
+	rows = json_array();
+	for (size_t i = 0; i < n && i < limit; i++)
+		json_array_append_new(rows, ctl_session_json(list[i]));
+	if (n > limit)
+		snprintf(cursor, sizeof(cursor), "%" PRIu64, (uint64_t)list[limit - 1]->slot + 1);
+	free(list);
+	ctl_answer(call, rows, n > limit ? cursor : NULL);
+}
+
+/* Of the user with this login name. Return: false if the call was refused. */
+static bool
+sessions_user(struct ctl_call *call, const char *login)
+{
+	struct store_account a;
+	struct store_txn *txn = ctl_read(call);
+	int rc;
+
+	if (!txn)
+		return false;
+	rc = store_account_find(txn, login, strlen(login), &a);
+	store_read_end(call->ctl->reader);
+	if (!rc) {
+		call->account = a.id;
+		return true;
+	}
+	ctl_refuse_account(call, rc, 0);
+	return false;
+}
+
+void
+ctl_session_list(struct ctl_call *call)
+{
+	const char *user = chq_ctl_opt(&call->req, "user");
+
+	if (!user || sessions_user(call, user))
+		sessions_answer(call, call->account);
+}
+
+void
+ctl_user_sessions(struct ctl_call *call)
+{
+	if (sessions_user(call, call->req.args[0]))
+		sessions_answer(call, call->account);
+}
+
+/* The session that argument 0 names; NULL: the call was refused. */
+static struct session *
+session_named(struct ctl_call *call)
+{
+	const char *text = call->req.args[0];
+	struct session *s;
+	char *end;
+	unsigned long long slot = strtoull(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || slot >= CHQ_SLOT_NONE) {
+		ctl_refuse(call, CHQ_EARGS, "slot", "a slot is a number");
+		return NULL;
+	}
+	s = session_at(&call->ctl->sessions, (uint32_t)slot);
+	if (!s)
+		ctl_refuse(call, CHQ_ENOENT, "slot", "no such session");
+	return s;
+}
+
+void
+ctl_session_show(struct ctl_call *call)
+{
+	const struct session *s = session_named(call);
+
+	if (s)
+		ctl_answer(call, ctl_session_json(s), NULL);
+}
+
+static void
+kicked(void *arg, const struct chq_dp_hdr *answer)
+{
+	struct ctl_call *call = arg;
+
+	if (answer)
+		ctl_answer(call, NULL, NULL);
+	else
+		ctl_refuse(call, CHQ_EUNKNOWNRESULT, NULL, "the dataplane went away meanwhile");
+}
+
+void
+ctl_session_kick(struct ctl_call *call)
+{
+	struct session *s = session_named(call);
+
+	if (!s)
+		return;
+	call->account = s->account;
+	if (!dp_link_up(&call->ctl->link)) {
+		ctl_refuse(call, CHQ_EUNAVAIL, NULL, "the dataplane is away");
+		return;
+	}
+	if (life_close(call->ctl, s, CHQ_NOTICE_CLOSED, kicked, call) != 0)
+		ctl_refuse_code(call, CHQ_EUNAVAIL, NULL);
+}

@@ -1,0 +1,101 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "control/control.h"
+#include "control/ctl_common.h"
+#include "control/ctl_verbs.h"
+#include "store/store.h"
+
+static const char *const counter_names[] = {
+#define X(id, name, text) [COUNT_##id] = name,
+	CONTROL_COUNTERS(X)
+#undef X
+};
+
+static json_t *
+status_dataplane(const struct control *ctl)
+{
+	const struct control_dp *dp = &ctl->dp;
+
+	if (!dp->known)
+		return json_pack("{s:b}", "connected", 0);
+	return json_pack("{s:b, s:b, s:s, s:i, s:I, s:I, s:I}", "connected", dp_link_up(&ctl->link),
+			 "ready", dp->ready, "driver", dp->driver, "port", (int)dp->port,
+			 "generation", (json_int_t)dp->generation, "sessions_max",
+			 (json_int_t)dp->sessions_max, "accounts_max",
+			 (json_int_t)dp->accounts_max);
+}
+
+static json_t *
+status_store(struct control *ctl)
+{
+	struct store_stats st;
+
+	store_stats_get(ctl->store, &st);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "jobs", (json_int_t)st.jobs,
+			 "jobs_failed", (json_int_t)st.jobs_failed, "jobs_refused",
+			 (json_int_t)st.jobs_refused, "commits", (json_int_t)st.commits,
+			 "commits_failed", (json_int_t)st.commits_failed, "map_bytes",
+			 (json_int_t)st.map_bytes);
+}
+
+static json_t *
+status_sessions(const struct control *ctl)
+{
+	unsigned state[SESSION_REPLACED + 1] = { 0 };
+
+	CHQ_LIST_FOREACH(it, &ctl->sessions.all)
+		state[CHQ_LIST_ENTRY(it, struct session, of_all)->state]++;
+	return json_pack("{s:i, s:i, s:i, s:i, s:i}", "open", state[SESSION_OPEN], "new",
+			 state[SESSION_NEW], "prelogin", state[SESSION_PRELOGIN], "replaced",
+			 state[SESSION_REPLACED], "accounts", (int)ctl->sessions.by_account.count);
+}
+
+static json_t *
+status_counters(const struct control *ctl)
+{
+	json_t *counters = json_object();
+
+	for (unsigned i = 0; i < COUNT__COUNT; i++)
+		json_object_set_new(counters, counter_names[i],
+				    json_integer((json_int_t)ctl->count[i]));
+	return counters;
+}
+
+void
+ctl_status_show(struct ctl_call *call)
+{
+	struct control *ctl = call->ctl;
+	uint64_t now = chq_wall_ms();
+	bool cert = ctl->keys.cert.not_before_ms <= now && now < ctl->keys.cert.not_after_ms;
+	json_t *data = json_pack("{s:b, s:I, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "well",
+				 ctl->dp.ready && cert, "server", (json_int_t)ctl->conf->server.id,
+				 "name", ctl->conf->server.name, "epoch", (json_int_t)ctl->epoch,
+				 "started", ctl_time(ctl->started_ms), "certificate_until",
+				 ctl_time(ctl->keys.cert.not_after_ms), "dataplane",
+				 status_dataplane(ctl), "sessions", status_sessions(ctl), "store",
+				 status_store(ctl), "counters", status_counters(ctl));
+
+	ctl_answer(call, data, NULL);
+}
+
+void
+ctl_conf_show(struct ctl_call *call)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	json_t *data = NULL;
+
+	if (out) {
+		chq_conf_print(&chq_site_schema, call->ctl->conf, out);
+		if (fclose(out) == 0)
+			data = json_pack("{s:s%}", "yaml", text, len);
+	}
+	free(text);
+	if (data)
+		ctl_answer(call, data, NULL);
+	else
+		ctl_refuse_code(call, CHQ_ENOMEM, NULL);
+}

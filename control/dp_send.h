@@ -1,0 +1,45 @@
+#pragma once
+
+/*
+ * What control says to the dataplane. Those without an answer that cannot be sent are counted and
+ * lost, which is no more than a lost datagram: clients ask again, and a new connection begins with a
+ * dump. Codes are those of dp_link_send() and dp_link_call().
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "control/dp_link.h"
+#include "proto/frame.h"
+#include "proto/hello.h"
+
+struct control;
+struct session;
+
+int dp_send_hello(struct control *ctl);
+int dp_send_server(struct control *ctl);
+int dp_send_dump(struct control *ctl);
+
+/* Open a session; @msg is filled but for its header and wiped afterwards. */
+int dp_call_open(struct control *ctl, struct chq_dp_session_open *msg, dp_answer_fn *answer,
+		 void *arg);
+
+/* A session before login belongs to @s's account and device from now on. */
+int dp_call_login(struct control *ctl, const struct session *s, uint64_t account, uint8_t device,
+		  uint32_t grant_epoch, dp_answer_fn *answer, void *arg);
+
+/* @notice: enum chq_notice to send first, 0 for none. @answer may be NULL. */
+int dp_call_close(struct control *ctl, struct chq_dp_ref ref, uint16_t notice, dp_answer_fn *answer,
+		  void *arg);
+
+void dp_send_grant_key(struct control *ctl, uint64_t account, uint32_t epoch);
+
+/* Send a WELCOME. */
+void dp_send_dgram(struct control *ctl, const struct chq_dp_path *path, const uint8_t *dgram,
+		   size_t len);
+
+/* Send a control message, hop-sealed. @len at most CHQ_HOP_BODY_MAX. */
+void dp_send_message(struct control *ctl, const struct session *s, const uint8_t *body, size_t len);
+
+void dp_send_notice(struct control *ctl, const struct session *s, enum chq_notice code,
+		    uint64_t party, uint64_t message);

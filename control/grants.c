@@ -1,0 +1,38 @@
+#include "control/grants.h"
+
+#include "control/control.h"
+#include "proto/grant.h"
+#include "store/types.h"
+
+void
+grants_key(const struct control *ctl, uint64_t account, uint32_t epoch, uint8_t out[16])
+{
+	chq_grant_key(ctl->keys.grants, CHQ_KIND_ACCOUNT, account, epoch, out);
+}
+
+static struct chq_sipkey
+grants_sipkey(const struct control *ctl, uint64_t account, uint32_t epoch)
+{
+	uint8_t key[16];
+
+	grants_key(ctl, account, epoch, key);
+	return chq_sipkey_load(key);
+}
+
+uint64_t
+grants_issue(const struct control *ctl, uint64_t sender, const struct store_account *to)
+{
+	struct chq_sipkey key = grants_sipkey(ctl, to->id, to->grant_epoch);
+	uint16_t until = (uint16_t)(chq_day() + ctl->conf->grants.days);
+
+	return chq_grant_make(key, CHQ_KIND_ACCOUNT, sender, to->id, until);
+}
+
+bool
+grants_valid(const struct control *ctl, uint64_t grant, uint64_t sender, uint64_t receiver,
+	     uint32_t epoch)
+{
+	struct chq_sipkey key = grants_sipkey(ctl, receiver, epoch);
+
+	return chq_grant_ok(grant, key, CHQ_KIND_ACCOUNT, sender, receiver, chq_day());
+}

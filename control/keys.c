@@ -1,0 +1,219 @@
+#include "control/keys.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/err.h"
+
+static const char *const key_files[] = { "org.key", "server.key", "grants.key", "server.cert" };
+
+static int
+keys_fail(struct keys_error *err, int rc, const char *dir, const char *name, const char *why)
+{
+	snprintf(err->text, sizeof(err->text), "%s/%s: %s", dir, name, why);
+	return rc;
+}
+
+/* Return: a descriptor of a regular file of exactly @len bytes; codes of control_keys_load(). */
+static int
+key_open(const char *dir, const char *name, size_t len, bool secret, struct keys_error *err)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	int fd, rc;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0) {
+		rc = chq_errno();
+		return keys_fail(err, rc, dir, name, chq_strerror(rc));
+	}
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size != (off_t)len)
+		rc = keys_fail(err, CHQ_EMALFORMED, dir, name, "is no key file of ours");
+	else if (secret && (st.st_mode & (S_IRWXG | S_IRWXO)))
+		rc = keys_fail(err, CHQ_EACCES, dir, name,
+			       "group or others have access to it; make it chmod 600");
+	else
+		return fd;
+	close(fd);
+	return rc;
+}
+
+static int
+key_read(const char *dir, const char *name, void *out, size_t len, bool secret,
+	 struct keys_error *err)
+{
+	int fd = key_open(dir, name, len, secret, err);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = read(fd, out, len);
+	close(fd);
+	if (n != (ssize_t)len)
+		return keys_fail(err, CHQ_EIO, dir, name, "cannot be read");
+	return CHQ_OK;
+}
+
+static int
+keys_check(const struct control_keys *k, const char *dir, uint32_t server_id,
+	   struct keys_error *err)
+{
+	if (memcmp(k->cert.server_key, k->server.public, sizeof(k->cert.server_key)) != 0)
+		return keys_fail(err, CHQ_EUNTRUSTED, dir, "server.cert",
+				 "is not for the key in server.key");
+	if (k->cert.server_id != server_id)
+		return keys_fail(err, CHQ_EUNTRUSTED, dir, "server.cert",
+				 "is for a server of another server.id");
+	return CHQ_OK;
+}
+
+int
+control_keys_load(struct control_keys *k, const char *dir, uint32_t server_id,
+		  struct keys_error *err)
+{
+	uint8_t secret[CHQ_X25519_BYTES];
+	int rc;
+
+	memset(k, 0, sizeof(*k));
+	rc = key_read(dir, "server.key", secret, sizeof(secret), true, err);
+	if (rc)
+		return rc;
+	chq_x25519_from_secret(&k->server, secret);
+	sodium_memzero(secret, sizeof(secret));
+	rc = key_read(dir, "grants.key", k->grants, sizeof(k->grants), true, err);
+	if (rc)
+		goto fail;
+	rc = key_read(dir, "server.cert", k->cert_bytes, sizeof(k->cert_bytes), false, err);
+	if (rc)
+		goto fail;
+	rc = chq_server_cert_parse(k->cert_bytes, sizeof(k->cert_bytes), &k->cert);
+	if (rc) {
+		rc = keys_fail(err, CHQ_EUNTRUSTED, dir, "server.cert",
+			       "is not signed by its organisation");
+		goto fail;
+	}
+	rc = keys_check(k, dir, server_id, err);
+	if (rc)
+		goto fail;
+	return CHQ_OK;
+
+fail:
+	control_keys_wipe(k);
+	return rc;
+}
+
+void
+control_keys_wipe(struct control_keys *k)
+{
+	sodium_memzero(k, sizeof(*k));
+}
+
+static int
+key_write(const char *dir, const char *name, const void *bytes, size_t len, mode_t mode,
+	  struct keys_error *err)
+{
+	char path[PATH_MAX];
+	int fd, rc = CHQ_OK;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd < 0) {
+		rc = chq_errno();
+		return keys_fail(err, rc, dir, name, chq_strerror(rc));
+	}
+	/* The file's mode is not left to the umask. */
+	if (fchmod(fd, mode) != 0 || write(fd, bytes, len) != (ssize_t)len || fsync(fd) != 0)
+		rc = chq_errno();
+	if (close(fd) != 0 && !rc)
+		rc = chq_errno();
+	if (!rc)
+		return CHQ_OK;
+	unlink(path);
+	return keys_fail(err, rc, dir, name, chq_strerror(rc));
+}
+
+/* Return: 0 if none of the files is there; CHQ_EEXIST. */
+static int
+keys_absent(const char *dir, struct keys_error *err)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(key_files); i++) {
+		struct stat st;
+
+		snprintf(path, sizeof(path), "%s/%s", dir, key_files[i]);
+		if (lstat(path, &st) == 0)
+			return keys_fail(err, CHQ_EEXIST, dir, key_files[i],
+					 "is there already; nothing was changed");
+	}
+	return CHQ_OK;
+}
+
+void
+control_keys_remove(const char *dir)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(key_files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, key_files[i]);
+		unlink(path);
+	}
+}
+
+static int
+keys_write(const char *dir, const struct chq_signkey *org, const struct control_keys *k,
+	   struct keys_error *err)
+{
+	int rc;
+
+	rc = key_write(dir, "org.key", org->seed, sizeof(org->seed), 0600, err);
+	if (rc)
+		return rc;
+	rc = key_write(dir, "server.key", k->server.secret, sizeof(k->server.secret), 0600, err);
+	if (!rc)
+		rc = key_write(dir, "grants.key", k->grants, sizeof(k->grants), 0600, err);
+	if (!rc)
+		rc = key_write(dir, "server.cert", k->cert_bytes, sizeof(k->cert_bytes), 0644, err);
+	if (rc)
+		control_keys_remove(dir);
+	return rc;
+}
+
+int
+control_keys_make(const char *dir, uint32_t server_id, uint64_t not_before_ms,
+		  uint64_t not_after_ms, uint8_t org_public[32], struct keys_error *err)
+{
+	struct control_keys k = { .cert = { .server_id = server_id,
+					    .not_before_ms = not_before_ms,
+					    .not_after_ms = not_after_ms } };
+	uint8_t org_secret[crypto_sign_SECRETKEYBYTES];
+	struct chq_signkey org;
+	int rc;
+
+	rc = keys_absent(dir, err);
+	if (rc)
+		return rc;
+	chq_ed25519_keypair(&org);
+	chq_x25519_keypair(&k.server);
+	randombytes_buf(k.grants, sizeof(k.grants));
+	memcpy(k.cert.org_key, org.public, sizeof(k.cert.org_key));
+	memcpy(k.cert.server_key, k.server.public, sizeof(k.cert.server_key));
+	memcpy(org_secret, org.seed, sizeof(org.seed));
+	memcpy(org_secret + sizeof(org.seed), org.public, sizeof(org.public));
+	chq_server_cert_sign(&k.cert, org_secret);
+	chq_server_cert_build(k.cert_bytes, &k.cert);
+	memcpy(org_public, org.public, sizeof(org.public));
+	rc = keys_write(dir, &org, &k, err);
+	sodium_memzero(org_secret, sizeof(org_secret));
+	sodium_memzero(&org, sizeof(org));
+	control_keys_wipe(&k);
+	return rc;
+}

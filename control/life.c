@@ -1,0 +1,205 @@
+#include "control/life.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "control/control.h"
+#include "control/dp_send.h"
+#include "control/presence.h"
+#include "control/push.h"
+#include "control/write.h"
+#include "store/account.h"
+#include "store/device.h"
+#include "store/reader.h"
+
+struct seen_op {
+	struct write_op op;
+	uint64_t account, now_ms;
+	uint8_t device;
+};
+
+static int
+seen_job(struct store_txn *txn, struct write_op *op)
+{
+	struct seen_op *o = CHQ_CONTAINER_OF(op, struct seen_op, op);
+	int rc = store_device_seen(txn, o->account, o->device, o->now_ms);
+
+	/* A device that is not enrolled, or not any more, leaves no trace. */
+	return rc == CHQ_ENOENT || rc == CHQ_EDENIED ? CHQ_OK : rc;
+}
+
+static void
+seen_done(struct write_op *op, int rc)
+{
+	(void)rc;
+	free(CHQ_CONTAINER_OF(op, struct seen_op, op));
+}
+
+/* Note in the store when the device was here; that this is lost when the store fails harms nobody. */
+static void
+life_seen(struct control *ctl, const struct session *s)
+{
+	struct seen_op *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return;
+	o->op.job = seen_job;
+	o->op.done = seen_done;
+	o->account = s->account;
+	o->device = s->device;
+	o->now_ms = chq_wall_ms();
+	if (write_submit(ctl, &o->op) != 0)
+		free(o);
+}
+
+static int
+life_allowed_in(struct store_txn *txn, uint64_t account, uint8_t device, uint32_t *grant_epoch)
+{
+	struct store_account a;
+	struct store_device d;
+	int rc = store_account_get(txn, account, &a);
+
+	if (rc)
+		return rc;
+	*grant_epoch = a.grant_epoch;
+	if (a.disabled)
+		return CHQ_EDISABLED;
+	rc = store_device_get(txn, account, device, &d);
+	if (rc == CHQ_ENOENT)
+		return CHQ_OK; /* logged in by password without being enrolled */
+	if (rc)
+		return rc;
+	return d.revoked ? CHQ_EDISABLED : CHQ_OK;
+}
+
+int
+life_allowed(struct control *ctl, uint64_t account, uint8_t device, uint32_t *grant_epoch)
+{
+	struct store_txn *txn;
+	int rc = store_read_begin(ctl->reader, &txn);
+
+	if (!rc) {
+		rc = life_allowed_in(txn, account, device, grant_epoch);
+		store_read_end(ctl->reader);
+	}
+	if (rc && rc != CHQ_EDISABLED && rc != CHQ_ENOENT)
+		control_count(ctl, COUNT_STORE_FAILED);
+	return rc;
+}
+
+/* The dataplane keeps the older sessions of the device for a while, for frames under way. */
+static void
+life_replace(struct control *ctl, struct session *s, struct online *o)
+{
+	struct session *old;
+
+	ONLINE_FOREACH(old, o)
+	{
+		if (old == s || old->device != s->device || old->state != SESSION_OPEN)
+			continue;
+		old->state = SESSION_REPLACED;
+		session_end_at(&ctl->sessions, old, control_now_ms() + ctl->timing.linger_ms);
+		push_replaced(ctl, old, &s->path);
+		control_count(ctl, COUNT_SESSION_REPLACED);
+	}
+}
+
+void
+life_open(struct control *ctl, struct session *s)
+{
+	struct online *o = online_find(&ctl->sessions, s->account);
+
+	s->state = SESSION_OPEN;
+	session_end_never(s);
+	session_login_wipe(s);
+	life_replace(ctl, s, o);
+	life_seen(ctl, s);
+	CHQ_LOG_INFO("session-open", "slot=%u gen=%u account=%llu device=%u", s->slot, s->gen,
+		     (unsigned long long)s->account, s->device);
+	presence_came(ctl, s->account);
+}
+
+void
+life_confirmed(struct control *ctl, struct session *s)
+{
+	uint32_t epoch = 0;
+	int rc;
+
+	if (s->state != SESSION_NEW)
+		return;
+	rc = life_allowed(ctl, s->account, s->device, &epoch);
+	if (rc == CHQ_EDISABLED || rc == CHQ_ENOENT) {
+		life_close(ctl, s, CHQ_NOTICE_CLOSED, NULL, NULL);
+		return;
+	}
+	if (!rc && epoch != s->grant_epoch) {
+		s->grant_epoch = epoch;
+		dp_send_grant_key(ctl, s->account, epoch);
+	}
+	control_count(ctl, COUNT_LOGIN_KEY);
+	life_open(ctl, s);
+}
+
+void
+life_ended(struct control *ctl, struct session *s)
+{
+	s->state = SESSION_REPLACED; /* counts as open no more */
+	presence_went(ctl, s->account);
+	session_free(&ctl->sessions, s);
+}
+
+int
+life_close(struct control *ctl, struct session *s, enum chq_notice notice, dp_answer_fn *answer,
+	   void *arg)
+{
+	int rc = dp_call_close(ctl, session_ref(s), notice, answer, arg);
+
+	CHQ_LOG_INFO("session-closed", "slot=%u gen=%u account=%llu device=%u", s->slot, s->gen,
+		     (unsigned long long)s->account, s->device);
+	control_count(ctl, COUNT_SESSION_CLOSED);
+	life_ended(ctl, s);
+	return rc;
+}
+
+static struct session *
+life_session_of(struct control *ctl, uint64_t account, uint8_t device)
+{
+	const struct online *o = online_find(&ctl->sessions, account);
+	struct session *s;
+
+	if (!o)
+		return NULL;
+	ONLINE_FOREACH(s, o)
+	if (!device || s->device == device)
+		return s;
+	return NULL;
+}
+
+unsigned
+life_close_account(struct control *ctl, uint64_t account, uint8_t device, dp_answer_fn *answer,
+		   void *arg)
+{
+	struct session *s;
+	unsigned calls = 0;
+
+	while ((s = life_session_of(ctl, account, device)) != NULL)
+		calls += life_close(ctl, s, CHQ_NOTICE_CLOSED, answer, arg) == CHQ_OK;
+	return calls;
+}
+
+void
+life_tick(struct control *ctl, uint64_t now_ms)
+{
+	CHQ_LIST_FOREACH_SAFE(it, after, &ctl->sessions.ending) {
+		struct session *s = CHQ_LIST_ENTRY(it, struct session, of_ending);
+
+		if (s->ends_ms > now_ms)
+			break;
+		/* The dataplane ends it by its own clock too; closing what is gone does nothing. */
+		if (s->state == SESSION_REPLACED)
+			life_ended(ctl, s);
+		else
+			life_close(ctl, s, CHQ_NOTICE_EXPIRED, NULL, NULL);
+	}
+}

@@ -1,0 +1,449 @@
+#include "control/login.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "control/control.h"
+#include "control/dp_send.h"
+#include "control/life.h"
+#include "control/login_keys.h"
+#include "control/push.h"
+#include "control/write.h"
+#include "proto/password.h"
+#include "store/account.h"
+#include "store/device.h"
+#include "store/reader.h"
+
+enum {
+	GUEST_DEVICE_FIRST = 255
+}; /* numbers of devices that are not enrolled count down from here */
+
+/* A login under way. Each step finds the session anew, by its slot and generation. */
+struct login {
+	struct pool_job job;
+	struct write_op op;
+	struct control *ctl;
+	struct chq_dp_ref ref;
+	struct login_keys keys; /* of the limits */
+	bool known;		/* the name is an account's that has a password */
+	bool right;
+	uint64_t account;
+	char hash[crypto_pwhash_STRBYTES];
+	char password[CHQ_PASSWORD_MAX + 1];
+	size_t password_len;
+
+	bool enroll;
+	uint8_t static_key[32];
+	uint8_t kind;
+	char device_name[STORE_DEVICE_NAME_MAX_BYTES + 1];
+	uint8_t device;
+	bool enrolled_now;
+	uint32_t grant_epoch;
+};
+
+static void
+login_free(struct login *l)
+{
+	sodium_memzero(l, sizeof(*l));
+	free(l);
+}
+
+/* Its session, as long as that still waits for this login; else NULL. */
+static struct session *
+login_session(const struct login *l)
+{
+	struct session *s = session_find(&l->ctl->sessions, l->ref);
+
+	return s && s->state == SESSION_PRELOGIN && s->login && s->login->busy ? s : NULL;
+}
+
+static void
+login_refuse(struct control *ctl, struct session *s, Chasqui__Code code, uint32_t retry_after_s)
+{
+	s->login->busy = false;
+	s->login->code = (uint8_t)code;
+	s->login->retry_after_s = retry_after_s;
+	request_answer(ctl, s, s->login->request, code, retry_after_s, NULL);
+}
+
+/* @l is over, refused; it is freed. */
+static void
+login_fail(struct login *l, int rc)
+{
+	struct session *s = login_session(l);
+	Chasqui__Code code = request_code(rc);
+
+	if (s)
+		login_refuse(l->ctl, s, code, code == CHASQUI__CODE__E_BUSY);
+	login_free(l);
+}
+
+/* Return: 0; codes of reading. */
+static int
+login_account(struct control *ctl, uint64_t id, struct store_account *a)
+{
+	struct store_txn *txn;
+	int rc = store_read_begin(ctl->reader, &txn);
+
+	if (rc)
+		return rc;
+	rc = store_account_get(txn, id, a);
+	store_read_end(ctl->reader);
+	return rc;
+}
+
+static void
+login_answer(struct control *ctl, struct session *s, uint64_t id)
+{
+	Chasqui__LoginReply reply = CHASQUI__LOGIN_REPLY__INIT;
+	Chasqui__Address observed;
+	struct store_account a;
+	int rc = login_account(ctl, s->account, &a);
+
+	if (rc) {
+		request_fail(ctl, s, id, rc);
+		return;
+	}
+	push_address(&observed, &s->path);
+	reply.account = a.id;
+	reply.device = s->device;
+	reply.login = a.login;
+	reply.display_name = a.name;
+	reply.session = s->slot | (uint64_t)s->gen << 32;
+	reply.server_id = ctl->conf->server.id;
+	reply.server_time_ms = chq_wall_ms();
+	reply.expiry_ms = s->expires_ms;
+	reply.contacts_version = a.contacts_version;
+	reply.epoch = ctl->epoch;
+	reply.observed = &observed;
+	request_answer(ctl, s, id, CHASQUI__CODE__OK, 0, &reply.base);
+}
+
+/* The account's other sessions learn of a new device. */
+static void
+login_tell(struct control *ctl, const struct session *s, const char *name)
+{
+	const struct online *o = online_find(&ctl->sessions, s->account);
+	struct session *other;
+
+	ONLINE_FOREACH(other, o)
+	if (other != s && other->state == SESSION_OPEN)
+		push_device_enrolled(ctl, other, s->device, name);
+}
+
+static void
+login_opened(void *arg, const struct chq_dp_hdr *answer)
+{
+	struct login *l = arg;
+	struct control *ctl = l->ctl;
+	const struct chq_dp_done *done = (const void *)answer;
+	struct session *s = login_session(l);
+
+	/* Without an answer, the next dump shows what came of it. */
+	if (!answer || answer->type != CHQ_DP_DONE || !s) {
+		login_free(l);
+		return;
+	}
+	if (done->err || session_bind(&ctl->sessions, s, l->account, l->device) != 0) {
+		login_free(l);
+		life_close(ctl, s, CHQ_NOTICE_EXPIRED, NULL, NULL);
+		return;
+	}
+	control_count(ctl, COUNT_LOGIN_PASSWORD);
+	s->grant_epoch = l->grant_epoch;
+	s->expires_ms = chq_wall_ms() + ctl->conf->sessions.lifetime_ms;
+	login_answer(ctl, s, s->login->request);
+	life_open(ctl, s);
+	if (l->enrolled_now)
+		login_tell(ctl, s, l->device_name);
+	login_free(l);
+}
+
+static void
+login_open(struct login *l)
+{
+	struct session *s = login_session(l);
+	int rc = s ? dp_call_login(l->ctl, s, l->account, l->device, l->grant_epoch, login_opened,
+				   l)
+		   : CHQ_ENOSESSION;
+
+	if (rc)
+		login_fail(l, rc);
+}
+
+static int
+login_enroll_job(struct store_txn *txn, struct write_op *op)
+{
+	struct login *l = CHQ_CONTAINER_OF(op, struct login, op);
+	struct store_device_new d = {
+		.account = l->account,
+		.kind = l->kind < STORE_DEVICE__COUNT ? l->kind : STORE_DEVICE_OTHER,
+		.noise_key = l->static_key,
+		.name = l->device_name,
+		.now_ms = chq_wall_ms(),
+	};
+
+	return store_device_enroll(txn, &d, &l->device);
+}
+
+static void
+login_enrolled(struct write_op *op, int rc)
+{
+	struct login *l = CHQ_CONTAINER_OF(op, struct login, op);
+
+	if (rc) {
+		login_fail(l, rc);
+		return;
+	}
+	CHQ_LOG_INFO("device-enrolled", "account=%llu device=%u", (unsigned long long)l->account,
+		     l->device);
+	l->enrolled_now = true;
+	login_open(l);
+}
+
+static uint8_t
+login_guest_device(const struct control *ctl, uint64_t account)
+{
+	const struct online *o = online_find(&ctl->sessions, account);
+	uint8_t number = GUEST_DEVICE_FIRST;
+	struct session *s;
+	bool taken;
+
+	do {
+		taken = false;
+		if (o)
+			ONLINE_FOREACH(s, o)
+		taken |= s->device == number;
+	} while (taken && --number > 1);
+	return number;
+}
+
+/* Under which number? Return: 0; CHQ_ENOENT: it must be enrolled first; CHQ_EDENIED; codes of reading. */
+static int
+login_device(struct login *l)
+{
+	struct store_device d;
+	struct store_txn *txn;
+	int rc = store_read_begin(l->ctl->reader, &txn);
+
+	if (rc)
+		return rc;
+	rc = store_device_find(txn, l->static_key, &d);
+	store_read_end(l->ctl->reader);
+	if (rc == CHQ_OK && d.account != l->account)
+		return CHQ_EDENIED; /* somebody else's device */
+	if (rc == CHQ_OK)
+		l->device = d.number;
+	if (rc != CHQ_ENOENT || l->enroll)
+		return rc;
+	l->device = login_guest_device(l->ctl, l->account);
+	return CHQ_OK;
+}
+
+/* The password is right. */
+static void
+login_allowed(struct login *l)
+{
+	struct store_account a;
+	int rc = login_account(l->ctl, l->account, &a);
+
+	if (!rc && a.disabled) {
+		control_count(l->ctl, COUNT_LOGIN_DISABLED);
+		rc = CHQ_EDISABLED;
+	}
+	if (rc) {
+		login_fail(l, rc == CHQ_ENOENT ? CHQ_EAUTH : rc);
+		return;
+	}
+	login_keys_refund(l->ctl, &l->keys);
+	l->grant_epoch = a.grant_epoch;
+	rc = login_device(l);
+	if (rc == CHQ_OK) {
+		login_open(l);
+		return;
+	}
+	if (rc == CHQ_ENOENT) {
+		l->op.job = login_enroll_job;
+		l->op.done = login_enrolled;
+		rc = write_submit(l->ctl, &l->op);
+	}
+	if (rc)
+		login_fail(l, rc);
+}
+
+/* Pool thread. */
+static void
+login_work(struct pool_job *job)
+{
+	struct login *l = CHQ_CONTAINER_OF(job, struct login, job);
+
+	l->right = crypto_pwhash_str_verify(l->hash, l->password, l->password_len) == 0;
+	sodium_memzero(l->password, sizeof(l->password));
+}
+
+static void
+login_checked(struct pool_job *job)
+{
+	struct login *l = CHQ_CONTAINER_OF(job, struct login, job);
+
+	if (job->cancelled) {
+		login_free(l);
+		return;
+	}
+	control_count(l->ctl, COUNT_HASHED);
+	if (l->known && l->right) {
+		login_allowed(l);
+		return;
+	}
+	control_count(l->ctl, COUNT_LOGIN_WRONG);
+	login_fail(l, CHQ_EAUTH);
+}
+
+/*
+ * Whose hash is it to be compared with? A name that is nobody's is compared with a hash of the same
+ * cost, so that neither answer nor time tells it from a wrong password.
+ */
+static int
+login_find(struct login *l, const char *name)
+{
+	struct store_account a;
+	struct store_txn *txn;
+	int rc = store_read_begin(l->ctl->reader, &txn);
+
+	if (rc)
+		return rc;
+	rc = store_account_find(txn, name, strlen(name), &a);
+	store_read_end(l->ctl->reader);
+	memcpy(l->hash, l->ctl->dummy_hash, sizeof(l->hash));
+	if (rc == CHQ_OK && a.pwhash[0]) {
+		l->known = true;
+		l->account = a.id;
+		memcpy(l->hash, a.pwhash, sizeof(a.pwhash));
+	}
+	sodium_memzero(&a, sizeof(a));
+	return rc == CHQ_EIO || rc == CHQ_ENOMEM || rc == CHQ_ECORRUPT ? rc : CHQ_OK;
+}
+
+static struct login *
+login_new(struct control *ctl, struct session *s, const Chasqui__LoginRequest *m)
+{
+	struct login *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->ctl = ctl;
+	l->ref = session_ref(s);
+	l->enroll = m->enroll;
+	l->kind = s->kind;
+	l->job.work = login_work;
+	l->job.done = login_checked;
+	memcpy(l->static_key, s->login->static_key, sizeof(l->static_key));
+	snprintf(l->device_name, sizeof(l->device_name), "%s", m->device_name);
+	return l;
+}
+
+/* Return: 0, the login is under way; a code: it is refused, @l is the caller's. */
+static int
+login_check(struct login *l, struct session *s, const Chasqui__LoginRequest *m, uint64_t *wait_ms)
+{
+	int rc = chq_password_open(s->login->key, m->attempt, s->login->hash,
+				   m->sealed_password.data, m->sealed_password.len, l->password);
+
+	if (rc < 0 || strlen(m->device_name) > STORE_DEVICE_NAME_MAX_BYTES)
+		return CHQ_EMALFORMED;
+	l->password_len = (size_t)rc;
+	login_keys_make(&l->keys, m->login, &s->path);
+	rc = login_keys_charge(l->ctl, &l->keys, wait_ms);
+	if (rc) {
+		control_count(l->ctl, COUNT_LOGIN_LIMITED);
+		return CHQ_EBUSY_LATER;
+	}
+	rc = login_find(l, m->login);
+	if (!rc)
+		rc = pool_submit(&l->ctl->hash_pool, &l->job);
+	if (!rc)
+		return CHQ_OK;
+	login_keys_refund(l->ctl, &l->keys);
+	control_count(l->ctl, rc == CHQ_EAGAIN ? COUNT_LOGIN_BUSY : COUNT_STORE_FAILED);
+	return rc;
+}
+
+static void
+login_begin(struct control *ctl, struct session *s, const Chasqui__LoginRequest *m)
+{
+	struct login *l = login_new(ctl, s, m);
+	uint64_t wait_ms = 1000;
+	int rc = l ? login_check(l, s, m, &wait_ms) : CHQ_ENOMEM;
+	Chasqui__Code code = request_code(rc);
+
+	if (!rc)
+		return;
+	if (l)
+		login_free(l);
+	login_refuse(ctl, s, code,
+		     code == CHASQUI__CODE__E_BUSY ? (uint32_t)((wait_ms + 999) / 1000) : 0);
+}
+
+/* A session that is logged in is asked to log in: a repetition whose answer was lost, or a mistake. */
+static void
+login_again(struct control *ctl, struct session *s, const struct request *r)
+{
+	const Chasqui__LoginRequest *m = (const Chasqui__LoginRequest *)r->body;
+	struct store_account a;
+	struct store_txn *txn;
+	int rc = store_read_begin(ctl->reader, &txn);
+
+	if (!rc) {
+		rc = store_account_find(txn, m->login, strlen(m->login), &a);
+		store_read_end(ctl->reader);
+	}
+	if (!rc && a.id == s->account)
+		login_answer(ctl, s, r->id);
+	else
+		request_fail(ctl, s, r->id, CHQ_EDENIED);
+}
+
+void
+login_request(struct control *ctl, struct session *s, const struct request *r)
+{
+	const Chasqui__LoginRequest *m = (const Chasqui__LoginRequest *)r->body;
+	struct session_login *l = s->login;
+
+	if (s->state != SESSION_PRELOGIN || !l) {
+		login_again(ctl, s, r);
+		return;
+	}
+	if (l->busy) {
+		if (r->id != l->request)
+			request_answer(ctl, s, r->id, CHASQUI__CODE__E_BUSY, 1, NULL);
+		return;
+	}
+	if (l->request && r->id == l->request) {
+		request_answer(ctl, s, r->id, (Chasqui__Code)l->code, l->retry_after_s, NULL);
+		return;
+	}
+	if (m->attempt <= l->attempt) {
+		request_fail(ctl, s, r->id, CHQ_EREPLAY);
+		return;
+	}
+	l->attempt = m->attempt;
+	l->request = r->id;
+	l->busy = true;
+	login_begin(ctl, s, m);
+}
+
+void
+login_whoami(struct control *ctl, struct session *s, const struct request *r)
+{
+	login_answer(ctl, s, r->id);
+}
+
+void
+login_logout(struct control *ctl, struct session *s, const struct request *r)
+{
+	request_answer(ctl, s, r->id, CHASQUI__CODE__OK, 0, NULL);
+	life_close(ctl, s, 0, NULL, NULL);
+}

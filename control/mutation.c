@@ -1,0 +1,101 @@
+#include "control/mutation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "control/control.h"
+#include "control/dp_send.h"
+#include "store/answer.h"
+
+int
+mutation_reply(struct mutation *m, const ProtobufCMessage *body)
+{
+	int len = chq_ctrl_pack_response(m->id, CHASQUI__CODE__OK, 0, body, m->answer,
+					 sizeof(m->answer));
+
+	if (len < 0)
+		return len;
+	m->answer_len = (size_t)len;
+	return CHQ_OK;
+}
+
+static int
+mutation_job(struct store_txn *txn, struct write_op *op)
+{
+	struct mutation *m = CHQ_CONTAINER_OF(op, struct mutation, op);
+	int rc = store_answer_get(txn, m->account, m->device, m->id, m->answer, &m->answer_len);
+
+	m->again = rc == CHQ_OK;
+	if (rc != CHQ_ENOENT)
+		return rc;
+	m->answer_len = 0;
+	m->result = (struct mutation_result){ 0 };
+	rc = m->kind->effect(txn, m);
+	if (!rc && m->answer_len == 0)
+		rc = mutation_reply(m, NULL);
+	if (rc)
+		return rc;
+	return store_answer_put(txn, m->account, m->device, m->id, m->answer, m->answer_len);
+}
+
+static void
+mutation_free(struct mutation *m)
+{
+	if (m->body)
+		protobuf_c_message_free_unpacked(m->body, NULL);
+	free(m);
+}
+
+static void
+mutation_done(struct write_op *op, int rc)
+{
+	struct mutation *m = CHQ_CONTAINER_OF(op, struct mutation, op);
+	struct control *ctl = op->ctl;
+	struct session *s = session_find(&ctl->sessions, m->ref);
+
+	if (m->again && !rc)
+		control_count(ctl, COUNT_REQUEST_AGAIN);
+	if (s && rc)
+		request_fail(ctl, s, m->id, rc);
+	else if (s)
+		dp_send_message(ctl, s, m->answer, m->answer_len);
+	if (!rc && !m->again && m->kind->after)
+		m->kind->after(ctl, m);
+	mutation_free(m);
+}
+
+/* Return: a copy that outlives the request; NULL without memory. */
+static ProtobufCMessage *
+mutation_copy(const ProtobufCMessage *body)
+{
+	uint8_t buf[CHQ_HOP_BODY_MAX];
+	int len = chq_ctrl_pack(body, buf, sizeof(buf));
+
+	return len < 0 ? NULL : chq_ctrl_unpack(body->descriptor, buf, (size_t)len, NULL);
+}
+
+void
+mutation_begin(struct control *ctl, struct session *s, const struct request *r,
+	       const struct mutation_kind *kind)
+{
+	struct mutation *m = calloc(1, sizeof(*m));
+	int rc = CHQ_ENOMEM;
+
+	if (m && (m->body = mutation_copy(r->body)) != NULL) {
+		m->op.job = mutation_job;
+		m->op.done = mutation_done;
+		m->kind = kind;
+		m->ref = session_ref(s);
+		m->account = s->account;
+		m->device = s->device;
+		m->id = r->id;
+		m->now_ms = chq_wall_ms();
+		rc = write_submit(ctl, &m->op);
+	}
+	if (!rc)
+		return;
+	if (m)
+		mutation_free(m);
+	request_fail(ctl, s, r->id, rc);
+}

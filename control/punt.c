@@ -1,0 +1,50 @@
+#include "control/punt.h"
+
+#include "base/err.h"
+#include "control/control.h"
+#include "control/dp_send.h"
+#include "control/grants.h"
+#include "store/account.h"
+#include "store/reader.h"
+
+/* Return: 0; CHQ_ENOENT; codes of reading. */
+static int
+punt_account(struct control *ctl, uint64_t id, struct store_account *a)
+{
+	struct store_txn *txn;
+	int rc = store_read_begin(ctl->reader, &txn);
+
+	if (rc)
+		return rc;
+	rc = store_account_get(txn, id, a);
+	store_read_end(ctl->reader);
+	return rc;
+}
+
+/* Is the receiver merely absent? */
+static bool
+punt_absent(struct control *ctl, const struct chq_dp_frame_rx *rx)
+{
+	struct store_account to = { 0 };
+	int rc = punt_account(ctl, CHQ_PARTY_ID(rx->to), &to);
+	/* The same work whether the account exists or not. */
+	bool granted = grants_valid(ctl, rx->grant, CHQ_PARTY_ID(rx->from), CHQ_PARTY_ID(rx->to),
+				    to.grant_epoch);
+
+	return rc == CHQ_OK && granted && !to.disabled && rx->why != CHQ_DP_WHY_DENIED &&
+	       CHQ_PARTY_KIND(rx->to) == CHQ_KIND_ACCOUNT;
+}
+
+void
+punt_frame(struct control *ctl, const struct chq_dp_frame_rx *rx)
+{
+	struct session *s = session_find(&ctl->sessions, rx->ref);
+	enum chq_notice code;
+
+	/* What a session says before anybody knows whose it is was dropped by the stages. */
+	if (!s || !s->account || s->account != CHQ_PARTY_ID(rx->from))
+		return;
+	code = punt_absent(ctl, rx) ? CHQ_NOTICE_OFFLINE : CHQ_NOTICE_UNKNOWN;
+	control_count(ctl, code == CHQ_NOTICE_OFFLINE ? COUNT_PUNT_OFFLINE : COUNT_PUNT_UNKNOWN);
+	dp_send_notice(ctl, s, code, rx->to, rx->message);
+}
