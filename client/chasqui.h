@@ -1,0 +1,310 @@
+#pragma once
+
+/*
+ * libchasqui: a Chasqui client as a library. One struct chq_client is one device of one account at one
+ * server: it logs in, keeps the session alive over changes of address and restarts of the server,
+ * knows the contacts and their presence, and sends and receives messages that are sealed end to end.
+ *
+ * It has no threads and never blocks (but for name resolution, see chq_client_process()). The application
+ * polls chq_client_fd() for reading, calls chq_client_process() when it is readable, and then takes
+ * events with chq_client_next_event() until there are none:
+ *
+ *	struct chq_event ev;
+ *
+ *	while (poll(&pfd, 1, -1) >= 0) {
+ *		chq_client_process(c);
+ *		while (chq_client_next_event(c, &ev) == 1)
+ *			handle(&ev);
+ *	}
+ *
+ * Everything of one client is to be called from one thread at a time. Texts and names come from other
+ * people: they may hold anything, and whoever shows them makes them harmless first.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "client/transport.h"
+#include "proto/e2e_fmt.h"
+#include "proto/frame.h"
+#include "proto/hello.h"
+
+#define CHQ_MESSAGE_MAX	      65536 /* bytes of one message */
+#define CHQ_SEND_QUEUE_MAX    1024  /* messages without a final answer */
+#define CHQ_NAME_MAX	      256   /* bytes of a login or display name, with the NUL */
+#define CHQ_CONTACTS_MAX      65536
+#define CHQ_RECEIPT_WAIT_MS   45000 /* then a message has failed */
+#define CHQ_GAP_WAIT_MS	      60000 /* so long a message waits for the one before it */
+#define CHQ_HANDSHAKE_GOOD_MS UINT64_C(86400000)
+#define CHQ_OLD_SESSION_MS    30000
+
+struct chq_client;
+
+struct chq_client_opts {
+	const char *home;			 /* folder of the device's keys; made if absent */
+	const struct chq_invitation *invitation; /* NULL: the stored one */
+	const char *login;			 /* NULL: the stored one */
+	const char *software;	 /* "name version", told to the server; may be NULL */
+	const char *device_name; /* shown in the account's list of devices; may be NULL */
+	enum chq_client_kind kind;
+	bool enroll; /* keep the device at the server: later logins need no password */
+	const struct chq_transport_ops *ops; /* NULL: UDP and the system's clocks */
+	void *ops_ctx;
+	pid_t *holder; /* receives the process that uses the home already; may be NULL */
+};
+
+enum chq_connection {
+	CHQ_CONN_NONE,	    /* no session, a handshake is under way */
+	CHQ_CONN_CONNECTED, /* a session, not logged in */
+	CHQ_CONN_LOGGED_IN,
+	CHQ_CONN_STOPPED, /* no further attempt is made: see the event before */
+};
+
+enum chq_message_state {
+	CHQ_MSG_QUEUED,
+	CHQ_MSG_SENT,	   /* handed to the server */
+	CHQ_MSG_STORED,	   /* waits in the receiver's mailbox */
+	CHQ_MSG_DELIVERED, /* a device of the receiver has it */
+	CHQ_MSG_FAILED,
+};
+
+enum chq_presence {
+	CHQ_PRESENCE_UNKNOWN,
+	CHQ_PRESENCE_OFFLINE,
+	CHQ_PRESENCE_ONLINE,
+	CHQ_PRESENCE_AWAY,
+	CHQ_PRESENCE_BUSY,
+};
+
+enum chq_relation {
+	CHQ_REL_NONE,
+	CHQ_REL_FRIEND,
+	CHQ_REL_ASKED,
+	CHQ_REL_ASKS_ME,
+};
+
+enum chq_event_type {
+	CHQ_EV_CONNECTION,	/* connection, err: why a session ended, or 0 */
+	CHQ_EV_PASSWORD_NEEDED, /* call chq_client_login() */
+	CHQ_EV_LOGGED_IN,	/* account, device */
+	CHQ_EV_LOGIN_REFUSED,	/* err, retry_after_s: CHQ_EAUTH, CHQ_ELIMIT, CHQ_EDISABLED, … */
+	CHQ_EV_CONTACTS,	/* the contact list is there or has changed */
+	CHQ_EV_PRESENCE,	/* account, presence */
+	CHQ_EV_MESSAGE,		/* account, device, app, message, inspected, data, len */
+	CHQ_EV_MESSAGE_STATE,	/* account, message, state, err with CHQ_MSG_FAILED */
+	CHQ_EV_KEY_CHANGED,	/* account: see chq_client_accept_key() */
+	CHQ_EV_PEER_KEYS,	/* account, err: answer to chq_client_fetch_keys() */
+	CHQ_EV_KEYS_REFUSED,	/* err: the server did not take our keys: nobody can write to us */
+	CHQ_EV_REPLACED,	/* a copy of this device has logged in elsewhere: stopped */
+	CHQ_EV_DEVICE_ENROLLED, /* device, data: name of a new device of the own account */
+	CHQ_EV_DEVICES,		/* err: answer to chq_client_fetch_devices() */
+	CHQ_EV_LOGGED_OUT,	/* answer to chq_client_logout() */
+};
+
+/*
+ * Reasons in err of a failed message: CHQ_EOFFLINE; CHQ_ENOUSER: unknown, or not a contact; CHQ_ETIMEDOUT:
+ * no answer, it may still have arrived; CHQ_EKEYCHANGED; CHQ_EDENIED: this app must not be sealed;
+ * CHQ_ECANCELED: the client was stopped.
+ */
+struct chq_event {
+	enum chq_event_type type;
+	int err;
+	enum chq_connection connection;
+	enum chq_message_state state;
+	enum chq_presence presence;
+	uint32_t retry_after_s;
+	uint64_t account;
+	uint8_t device;
+	uint16_t app;
+	bool inspected; /* the server could read it, as the organisation's signed policy says */
+	uint64_t message;
+	const uint8_t *data; /* valid until the next call of chq_client_next_event() */
+	size_t len;	     /* a NUL follows data[len - 1] */
+};
+
+struct chq_contact {
+	uint64_t account;
+	char login[CHQ_NAME_MAX];
+	char name[CHQ_NAME_MAX];
+	enum chq_relation relation;
+	enum chq_presence presence;
+	uint64_t grant;
+};
+
+struct chq_device_info {
+	uint8_t number;
+	uint8_t kind;
+	char name[CHQ_NAME_MAX];
+	uint64_t enrolled_ms, last_seen_ms; /* wall clock */
+	bool online;
+};
+
+struct chq_self {
+	uint64_t account;
+	uint8_t device;
+	const char *login;
+	const char *name; /* display name, "" before login */
+	const char *fingerprint;
+	const char *host;
+	uint16_t port;
+	uint32_t server_id;
+	const uint8_t *account_key; /* 32 bytes */
+};
+
+/* What a client counts. Everything that it refuses has a reason of its own here. */
+/* clang-format off */
+#define CHQ_STATS(X)                                                                              \
+	X(CHQ_STAT_DATAGRAMS_IN,       "datagrams-in")                                            \
+	X(CHQ_STAT_DATAGRAMS_OUT,      "datagrams-out")                                           \
+	X(CHQ_STAT_HANDSHAKES,         "handshakes")                                              \
+	X(CHQ_STAT_RESENT,             "frames-resent")                                           \
+	X(CHQ_STAT_MESSAGES_SHOWN,     "messages-shown")                                          \
+	X(CHQ_STAT_COPIES,             "copies-of-messages")                                      \
+	X(CHQ_STAT_RECEIPTS_IN,        "receipts-in")                                             \
+	X(CHQ_STAT_DROP_TYPE,          "drop-type")                                               \
+	X(CHQ_STAT_DROP_MALFORMED,     "drop-malformed")                                          \
+	X(CHQ_STAT_DROP_NONCE,         "drop-other-handshake")                                    \
+	X(CHQ_STAT_DROP_CERT,          "drop-certificate")                                        \
+	X(CHQ_STAT_DROP_WELCOME,       "drop-welcome")                                            \
+	X(CHQ_STAT_DROP_DOWNGRADE,     "drop-downgrade")                                          \
+	X(CHQ_STAT_DROP_SLOT,          "drop-unknown-session")                                    \
+	X(CHQ_STAT_DROP_TAG,           "drop-tag")                                                \
+	X(CHQ_STAT_DROP_REPLAY,        "drop-replay")                                             \
+	X(CHQ_STAT_DROP_HOP_SEAL,      "drop-hop-seal")                                           \
+	X(CHQ_STAT_DROP_CONTROL,       "drop-control-message")                                    \
+	X(CHQ_STAT_DROP_NOT_LOGGED_IN, "drop-before-login")                                       \
+	X(CHQ_STAT_DROP_HOP_FROM_PEER, "drop-readable-by-server")                                 \
+	X(CHQ_STAT_DROP_NO_KEYS,       "drop-sender-keys-unknown")                                \
+	X(CHQ_STAT_DROP_KEY_CHANGED,   "drop-account-key-changed")                                \
+	X(CHQ_STAT_DROP_PREKEY,        "drop-unknown-prekey")                                     \
+	X(CHQ_STAT_DROP_E2E,           "drop-not-authentic")                                      \
+	X(CHQ_STAT_DROP_INNER,         "drop-inner-malformed")                                    \
+	X(CHQ_STAT_DROP_RECEIPT,       "drop-receipt")                                            \
+	X(CHQ_STAT_DROP_HOLD_FULL,     "drop-too-many-held")                                      \
+	X(CHQ_STAT_DROP_INCOMPLETE,    "drop-incomplete-message")                                 \
+	X(CHQ_STAT_DROP_KEYS,          "drop-keys-not-signed")                                    \
+	X(CHQ_STAT_DROP_OLD_LIST,      "drop-lower-list-version")                                 \
+	X(CHQ_STAT_DROP_POLICY,        "drop-policy")                                             \
+	X(CHQ_STAT_DROP_NOTICE,        "drop-notice")                                             \
+	X(CHQ_STAT_GAPS,               "gaps-given-up")
+/* clang-format on */
+
+enum chq_stat {
+#define X(name, text) name,
+	CHQ_STATS(X)
+#undef X
+		CHQ_STAT__COUNT
+};
+
+/**
+ * chq_client_open() - begin to be a device. Nothing is sent before chq_client_process().
+ * @o: copied where needed; ops_ctx must live as long as the client.
+ *
+ * A home without a key file gets one if invitation and login are given. A stored invitation of the same
+ * organisation may get another address.
+ *
+ * Return: 0; CHQ_ENOENT: no key file and nothing to make one from; CHQ_ELOCKED: another process uses the
+ * home; CHQ_EACCES: others may read it; CHQ_EEXIST: it belongs to another login or organisation;
+ * CHQ_ECORRUPT; CHQ_ENOMEM; errors of chq_home_open(), chq_identity_make().
+ */
+int chq_client_open(struct chq_client **out, const struct chq_client_opts *o);
+
+/* End: what is receipted is told, keys are wiped, @c is freed. NULL is ignored. */
+void chq_client_close(struct chq_client *c);
+
+/* The descriptor to poll for reading, constant as long as @c. */
+int chq_client_fd(const struct chq_client *c);
+
+/* Milliseconds until chq_client_process() has something to do by itself; the descriptor tells it too. */
+int chq_client_timeout_ms(const struct chq_client *c);
+
+/**
+ * chq_client_process() - take what has come and do what is due. Never waits, but that the name of the
+ * server is looked up by the system's resolver when a connection is made; numeric addresses are not.
+ *
+ * Return: 0; CHQ_ENOMEM: something was left undone, and is tried again.
+ */
+int chq_client_process(struct chq_client *c);
+
+/**
+ * chq_client_next_event() - what has happened.
+ *
+ * Taking an event says that the one before was handled: only then a message counts as shown, is
+ * remembered as such, and its receipt goes out. A crash while handling shows it again.
+ * Return: 1; 0 if there is none (@ev untouched).
+ */
+int chq_client_next_event(struct chq_client *c, struct chq_event *ev);
+
+/**
+ * chq_client_login() - name the password; to be called when asked for, or before.
+ * It is kept, locked in memory, as long as it may be needed: until login with enroll, else until close.
+ *
+ * Return: 0: the answer is an event; CHQ_ETOOBIG.
+ */
+int chq_client_login(struct chq_client *c, const char *password, size_t len);
+
+/* Log out: others see us offline at once. CHQ_EV_LOGGED_OUT follows, or there is no answer. */
+void chq_client_logout(struct chq_client *c);
+
+/* The own address may have changed: go on from a new socket. */
+void chq_client_rebind(struct chq_client *c);
+
+enum chq_connection chq_client_connection(const struct chq_client *c);
+
+/* Valid until @c changes. */
+void chq_client_self(const struct chq_client *c, struct chq_self *out);
+
+/**
+ * chq_client_send() - queue a message; what becomes of it are events.
+ * @data: @len bytes, copied; 1 to CHQ_MESSAGE_MAX.
+ * @id:   receives its id.
+ *
+ * Return: 0; CHQ_EINVAL; CHQ_ETOOBIG; CHQ_EFULL: too many are under way; CHQ_EKEYCHANGED: see
+ * chq_client_accept_key(); CHQ_ENOMEM; errors of the home's files.
+ */
+int chq_client_send(struct chq_client *c, uint64_t account, uint16_t app, const void *data,
+		    size_t len, uint64_t *id);
+
+/* A contact, or NULL; valid until the next chq_client_process(). */
+const struct chq_contact *chq_client_contact(const struct chq_client *c, uint64_t account);
+const struct chq_contact *chq_client_contact_by_login(const struct chq_client *c,
+						      const char *login);
+
+/**
+ * chq_client_contacts() - all contacts, by login.
+ * @out: receives an array that the caller frees; NULL if there are none.
+ * Return: how many; CHQ_ENOMEM.
+ */
+ssize_t chq_client_contacts(const struct chq_client *c, struct chq_contact **out);
+
+/* Ask the server for somebody's keys; CHQ_EV_PEER_KEYS follows. Return: 0; CHQ_EFULL; CHQ_ENOMEM. */
+int chq_client_fetch_keys(struct chq_client *c, uint64_t account);
+
+/**
+ * chq_client_safety_number() - the digits that two people compare by another way.
+ * If the account's key has changed, they are those of the new one, which is not accepted yet.
+ * Return: 0; CHQ_ENOENT if no key of the account is known: chq_client_fetch_keys() first.
+ */
+int chq_client_safety_number(const struct chq_client *c, uint64_t account,
+			     char out[CHQ_SAFETY_LEN + 1]);
+
+/* Is the account's key changed and not accepted? */
+bool chq_client_key_changed(const struct chq_client *c, uint64_t account);
+
+/**
+ * chq_client_accept_key() - the user has accepted the account's new key.
+ * Return: 0; CHQ_ENOENT if nothing waits to be accepted; errors of chq_pins_set().
+ */
+int chq_client_accept_key(struct chq_client *c, uint64_t account);
+
+/* Ask for the own account's devices; CHQ_EV_DEVICES follows. Return: 0; CHQ_EFULL; CHQ_ENOMEM. */
+int chq_client_fetch_devices(struct chq_client *c);
+
+/* The devices as last fetched; valid until chq_client_process(). Return: how many. */
+size_t chq_client_devices(const struct chq_client *c, const struct chq_device_info **out);
+
+/* CHQ_STAT__COUNT numbers; names are constant. */
+const uint64_t *chq_client_stats(const struct chq_client *c);
+const char *chq_stat_name(enum chq_stat stat);

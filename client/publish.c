@@ -1,0 +1,104 @@
+/* The own device list and today's prekey go to the server, so that others can write to us. */
+
+#include <sodium.h>
+
+#include "base/err.h"
+#include "client/client.h"
+
+#define TIMEOUT_MS    60000
+#define AGAIN_MS      30000
+#define LOOK_EVERY_MS 600000 /* is a new prekey due? */
+
+void
+chq_publish_due(struct chq_client *c)
+{
+	c->publish.list_done = false;
+	c->publish.prekey_done = false;
+	c->publish.next_ms = c->now_ms;
+	chq_client_wake(c);
+}
+
+static void
+published(struct chq_client *c, int err, const Chasqui__Response *r, uint64_t prekey_id)
+{
+	struct chq_event ev = { .type = CHQ_EV_KEYS_REFUSED, .err = CHQ_EDENIED };
+
+	c->publish.under_way = false;
+	c->publish.next_ms = c->now_ms + AGAIN_MS;
+	if (err)
+		return;
+	if (r->code == CHASQUI__CODE__OK) {
+		c->publish.list_done = true;
+		c->publish.prekey_done = prekey_id == c->id.prekey[0].id;
+		c->publish.next_ms = c->now_ms + (c->publish.prekey_done ? LOOK_EVERY_MS : 0);
+		return;
+	}
+	if (r->code == CHASQUI__CODE__E_EXISTS)
+		ev.err = CHQ_EEXIST;
+	chq_client_event(c, &ev);
+}
+
+static int
+make_list(const struct chq_client *c, uint8_t *out, size_t size)
+{
+	struct chq_device_list list = { .account = c->id.account, .count = 1 };
+
+	list.version = c->id.list_version;
+	list.device[0].device = c->id.device;
+	memcpy(list.device[0].sign, c->id.sign.public, 32);
+	memcpy(list.device[0].ident, c->id.ident.public, 32);
+	return chq_device_list_build(&list, &c->id.account_key, out, size);
+}
+
+static void
+make_prekey(const struct chq_client *c, uint8_t out[CHQ_PREKEY_LEN])
+{
+	struct chq_prekey pk = { .account = c->id.account, .device = c->id.device };
+
+	pk.id = c->id.prekey[0].id;
+	memcpy(pk.spk, c->id.prekey[0].pair.public, 32);
+	pk.expiry_ms = c->id.prekey[0].made_ms + CHQ_PREKEY_GOOD_MS;
+	chq_prekey_build(&pk, &c->id.sign, out);
+}
+
+static void
+publish(struct chq_client *c)
+{
+	Chasqui__KeysPublish m = CHASQUI__KEYS_PUBLISH__INIT;
+	uint8_t list[CHQ_DEVICE_LIST_MAX], prekey[CHQ_PREKEY_LEN];
+	int n = make_list(c, list, sizeof(list));
+
+	if (n < 0)
+		return;
+	make_prekey(c, prekey);
+	m.device_list.data = list;
+	m.device_list.len = (size_t)n;
+	m.account_key.data = c->id.account_key.public;
+	m.account_key.len = 32;
+	m.prekey.data = prekey;
+	m.prekey.len = sizeof(prekey);
+	if (chq_request_send(c, CHASQUI__METHOD__METHOD_KEYS_PUBLISH, &m.base, TIMEOUT_MS,
+			     published, c->id.prekey[0].id) == CHQ_OK)
+		c->publish.under_way = true;
+}
+
+uint64_t
+chq_publish_run(struct chq_client *c)
+{
+	if (!chq_online(c) || c->publish.under_way)
+		return CHQ_NEVER;
+	if (c->now_ms < c->publish.next_ms)
+		return c->publish.next_ms;
+	/* A secret that is not on disk must not be published: a restart could not open what uses it. */
+	if (chq_identity_prekey_turn(&c->id, c->wall_ms)) {
+		c->publish.prekey_done = false;
+		if (chq_identity_save(&c->id, &c->home) < 0) {
+			c->publish.next_ms = c->now_ms + AGAIN_MS;
+			return c->publish.next_ms;
+		}
+	}
+	c->publish.next_ms = c->now_ms + LOOK_EVERY_MS;
+	if (!c->publish.list_done || !c->publish.prekey_done)
+		publish(c);
+	return c->publish.under_way ? CHQ_NEVER : c->publish.next_ms;
+}

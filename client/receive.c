@@ -1,0 +1,194 @@
+/* What comes from other people: opened, or refused for a counted reason. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/err.h"
+#include "client/client.h"
+
+#define REFETCH_MS 30000 /* newer keys of a sender whose frames do not open */
+
+/* A frame whose sender's keys were asked for. */
+struct chq_parked {
+	struct chq_list node;
+	struct chq_frame_hdr h;
+	bool replayed; /* from the file of held frames */
+	uint16_t len;
+	uint8_t payload[];
+};
+
+/* People cannot be read by the server, unless the organisation has signed that this app is. */
+void
+chq_receive_inspected(struct chq_client *c, const struct chq_frame_hdr *h)
+{
+	(void)h;
+	chq_count(c, CHQ_STAT_DROP_HOP_FROM_PEER);
+}
+
+static bool
+park(struct chq_client *c, struct chq_peer *p, const struct chq_frame_hdr *h,
+     const uint8_t *payload, size_t len, bool replayed)
+{
+	struct chq_parked *k;
+
+	if (p->parked_count >= CHQ_PARKED_MAX && !replayed)
+		return false;
+	k = malloc(sizeof(*k) + len);
+	if (!k) {
+		c->no_memory = true;
+		return false;
+	}
+	k->h = *h;
+	k->replayed = replayed;
+	k->len = (uint16_t)len;
+	memcpy(k->payload, payload, len);
+	chq_list_add_tail(&p->parked, &k->node);
+	p->parked_count++;
+	return true;
+}
+
+static void
+receipt(struct chq_client *c, struct chq_dev *d, const struct chq_inner *in)
+{
+	uint64_t ids[CHQ_RECEIPT_IDS_MAX];
+	int n = chq_receipt_parse(in, ids);
+
+	if (n < 0)
+		chq_count(c, CHQ_STAT_DROP_INNER);
+	else
+		chq_send_receipt(c, d, ids, n);
+}
+
+static void
+open_frame(struct chq_client *c, struct chq_dev *d, const struct chq_frame_hdr *h,
+	   const uint8_t *payload, size_t len, bool replayed)
+{
+	uint8_t inner[CHQ_INNER_MAX];
+	struct chq_inner in;
+	int err = chq_e2e_open_inner(c, d, h, payload, len, inner, &in);
+
+	if (err) {
+		chq_count(c, err == CHQ_ENOENT	     ? CHQ_STAT_DROP_PREKEY
+			     : err == CHQ_EMALFORMED ? CHQ_STAT_DROP_INNER
+						     : CHQ_STAT_DROP_E2E);
+		if (err == CHQ_ECRYPTO && !replayed)
+			chq_peer_refresh(c, d->peer, REFETCH_MS);
+		return;
+	}
+	if (in.grant)
+		d->peer->grant = in.grant;
+	if (h->flags & CHQ_F_RECEIPT)
+		receipt(c, d, &in);
+	else
+		chq_order_accept(c, d, h, payload, len, &in, replayed);
+	sodium_memzero(inner, sizeof(inner));
+}
+
+/* Is it from somebody whom we may know, and are his keys there? */
+static void
+take(struct chq_client *c, const struct chq_frame_hdr *h, const uint8_t *payload, size_t len,
+     bool replayed)
+{
+	uint64_t account = CHQ_PARTY_ID(h->party);
+	struct chq_peer *p = NULL;
+	struct chq_dev *d;
+
+	if (account != c->id.account)
+		p = chq_peer_get(c, account, !chq_client_contact(c, account));
+	d = p ? chq_peer_dev(p, CHQ_PARTY_DEVICE(h->party)) : NULL;
+	if (!p) {
+		chq_count(c, CHQ_STAT_DROP_NO_KEYS);
+		return;
+	}
+	if (p->changed) {
+		chq_count(c, CHQ_STAT_DROP_KEY_CHANGED);
+		return;
+	}
+	if (p->have_keys && d) {
+		open_frame(c, d, h, payload, len, replayed);
+		return;
+	}
+	chq_peer_refresh(c, p, p->have_keys ? REFETCH_MS : 2000);
+	if (!p->fetching || !park(c, p, h, payload, len, replayed))
+		chq_count(c, CHQ_STAT_DROP_NO_KEYS);
+}
+
+void
+chq_receive_frame(struct chq_client *c, const struct chq_frame_hdr *h, const uint8_t *payload,
+		  size_t len)
+{
+	uint32_t prekey_id;
+	uint8_t eph[32];
+
+	if (chq_e2e_payload_head(payload, len, &prekey_id, eph) < 0) {
+		chq_count(c, CHQ_STAT_DROP_MALFORMED);
+		return;
+	}
+	if (!chq_identity_prekey(&c->id, prekey_id)) {
+		chq_count(c, CHQ_STAT_DROP_PREKEY);
+		return;
+	}
+	take(c, h, payload, len, false);
+}
+
+/* The keys are there, or will not come. */
+void
+chq_receive_unpark(struct chq_client *c, struct chq_peer *p)
+{
+	struct chq_list frames;
+
+	chq_list_init(&frames);
+	while (!chq_list_empty(&p->parked)) {
+		struct chq_list *first = p->parked.next;
+
+		chq_list_del(first);
+		chq_list_add_tail(&frames, first);
+	}
+	p->parked_count = 0;
+	while (!chq_list_empty(&frames)) {
+		struct chq_parked *k = CHQ_LIST_ENTRY(frames.next, struct chq_parked, node);
+		struct chq_dev *d = chq_peer_dev(p, CHQ_PARTY_DEVICE(k->h.party));
+
+		chq_list_del(&k->node);
+		if (p->changed)
+			chq_count(c, CHQ_STAT_DROP_KEY_CHANGED);
+		else if (p->have_keys && d)
+			open_frame(c, d, &k->h, k->payload, k->len, k->replayed);
+		else
+			chq_count(c, CHQ_STAT_DROP_NO_KEYS);
+		free(k);
+	}
+}
+
+static void
+replay(void *arg, const struct chq_frame_hdr *h, const uint8_t *payload, uint16_t len)
+{
+	take(arg, h, payload, len, true);
+}
+
+uint64_t
+chq_receive_run(struct chq_client *c)
+{
+	uint64_t due = CHQ_NEVER;
+
+	if (!c->held_replayed && chq_online(c) && c->contacts.known) {
+		c->held_replayed = true;
+		chq_held_replay(&c->held_file, replay, c);
+	}
+	CHQ_LIST_FOREACH(it, &c->peers.all) {
+		struct chq_peer *p = CHQ_LIST_ENTRY(it, struct chq_peer, node);
+
+		for (int i = 0; i < p->devs; i++)
+			due = chq_min64(due, chq_order_run(c, p->dev[i]));
+	}
+	return due;
+}
+
+/* A device that is no more: what waits for others is shown as it is. */
+void
+chq_receive_drop(struct chq_client *c, struct chq_dev *d)
+{
+	chq_order_free(c, d);
+}
