@@ -177,8 +177,7 @@ an_error_never_quotes_the_request(void **state)
 	static const char *const bad[] = {
 		"{\"noun\":\"user\",\"verb\":\"passwd\",\"opts\":{\"hunter2\":\"hunter2\"}}",
 		"{\"noun\":\"user\",\"verb\":\"passwd\",\"hunter2\":1,\"hunter2\":2}",
-		"{\"noun\":\"user\",\"verb\":\"passwd\",\"args\":[\"a\"],\"opts\":{\"hunter2\":"
-		"\"x\"}}",
+		"{\"noun\":\"user\",\"verb\":\"list\",\"opts\":{\"hunter2\":\"x\"}}",
 		"{\"noun\":\"hunter2\"}",
 		"\"hunter2",
 	};
