@@ -1,8 +1,10 @@
 #include "dataplane/instance.h"
 
 #include <dirent.h>
+#include <mntent.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -132,6 +134,38 @@ chq_instance_status(const struct chq_instance *in)
 			 names_json(files), "links", links_json(in));
 }
 
+/* Is that bpffs one that chq_tables_open() has mounted? It names itself so. */
+static bool
+bpffs_is_ours(const char *path)
+{
+	FILE *f = setmntent("/proc/self/mounts", "r");
+	const struct mntent *m;
+	bool ours = false;
+
+	while (f && (m = getmntent(f))) {
+		if (!strcmp(m->mnt_dir, path))
+			ours = !strcmp(m->mnt_fsname, "chasqui") && !strcmp(m->mnt_type, "bpf");
+	}
+	if (f)
+		endmntent(f);
+	return ours;
+}
+
+/* Other instances have folders in it; the kernel's own entries are files. */
+static bool
+has_folders(const char *path)
+{
+	DIR *d = opendir(path);
+	const struct dirent *e;
+	bool found = d == NULL;
+
+	while (d && !found && (e = readdir(d)))
+		found = e->d_type == DT_DIR && e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	return found;
+}
+
 int
 chq_instance_detach(const struct chq_instance *in)
 {
@@ -143,5 +177,9 @@ chq_instance_detach(const struct chq_instance *in)
 		return links;
 #endif
 	tables = chq_tables_remove(&in->tables);
+	rmdir(in->pins);
+	if (bpffs_is_ours(in->tables.bpffs) && !has_folders(in->tables.bpffs) &&
+	    umount(in->tables.bpffs) == 0)
+		rmdir(in->tables.bpffs);
 	return tables < 0 ? tables : links + tables;
 }

@@ -94,7 +94,8 @@ driver_try(struct run *r, enum chq_conf_driver kind, char *err)
 	err[0] = '\0';
 	if (ops)
 		return ops->open(&r->driver, r->conf, r->tables, err, ERR_SIZE);
-	snprintf(err, ERR_SIZE, "this program was built without DPDK or without BPF (meson options dpdk, xdp)");
+	snprintf(err, ERR_SIZE,
+		 "this program was built without DPDK or without BPF (meson options dpdk, xdp)");
 	return CHQ_EUNAVAIL;
 }
 
@@ -292,6 +293,11 @@ stop(struct run *r, bool detach)
 		chq_worker_stop(r->workers[i]);
 	if (r->started)
 		r->driver->ops->join(r->driver);
+	if (r->manager.link.listen_fd >= 0) {
+		/* They say nothing any more; that they can be removed depends on whose the folder is. */
+		unlink(r->in.socket);
+		unlink(r->in.status);
+	}
 	chq_status_close(&r->status);
 	if (r->manager_up)
 		chq_manager_deinit(&r->manager);

@@ -63,7 +63,7 @@ bpffs_ready(const struct chq_tables_conf *conf, char *err, size_t err_size)
 	if (!is_bpffs(conf->bpffs)) {
 		rc = make_dirs(conf->bpffs);
 		if (rc == 0 &&
-		    mount("bpf", conf->bpffs, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
+		    mount("chasqui", conf->bpffs, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
 			rc = chq_errno();
 		if (rc) {
 			snprintf(err, err_size, "no bpffs at %s and none can be mounted there: %s",
