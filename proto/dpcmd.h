@@ -202,8 +202,7 @@ struct chq_dp_session_info {
 	uint64_t account;
 	uint64_t frames_in, frames_out; /* highest sequence numbers seen and sent */
 	uint32_t age_s, idle_s, expires_in_s;
-	uint8_t device, kind, state,
-		quota_class; /* state: enum chq_dp_state */
+	uint8_t device, kind, state, quota_class; /* state: enum chq_dp_state */
 	uint8_t static_hash[16];
 };
 
