@@ -47,7 +47,9 @@ struct ctl_change {
 	/* Input and results of the jobs. */
 	uint64_t account, peer, now_ms;
 	const char *login, *name; /* of the request */
-	char hash[128];		  /* of a password */
+	char hash[128];		  /* of a password; empty: none */
+	uint8_t device_key[32];	  /* to enrol with the account */
+	bool with_device;
 	bool disabled;
 	uint32_t epoch, peer_epoch;
 	uint64_t version, peer_version;

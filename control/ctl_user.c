@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/hex.h"
 #include "control/control.h"
 #include "control/ctl_common.h"
 #include "control/ctl_verbs.h"
@@ -107,11 +108,36 @@ add_job(struct store_txn *txn, struct ctl_change *c)
 	struct store_account_new a = {
 		.login = c->login,
 		.name = c->name,
-		.pwhash = c->hash,
+		.pwhash = c->hash[0] ? c->hash : NULL,
 		.now_ms = c->now_ms,
 	};
+	struct store_device_new d = {
+		.kind = STORE_DEVICE_OTHER,
+		.noise_key = c->device_key,
+		.now_ms = c->now_ms,
+	};
+	uint8_t number;
+	int rc = store_account_add(txn, &a, &c->account);
 
-	return store_account_add(txn, &a, &c->account);
+	if (rc || !c->with_device)
+		return rc;
+	d.account = c->account;
+	return store_device_enroll(txn, &d, &number);
+}
+
+/* The key of a device that belongs to the account from the start. Return: false if the call was refused. */
+static bool
+take_device_key(struct ctl_call *call, struct ctl_change *c)
+{
+	const char *hex = chq_ctl_opt(&call->req, "device-key");
+
+	c->with_device = hex != NULL;
+	if (!hex || chq_hex_decode(c->device_key, sizeof(c->device_key), hex, strlen(hex)) ==
+			    sizeof(c->device_key))
+		return true;
+	ctl_refuse(call, CHQ_EARGS, "device-key",
+		   "64 hexadecimal digits in lower case are expected");
+	return false;
 }
 
 static void
@@ -142,7 +168,12 @@ ctl_user_add(struct ctl_call *call)
 	c->job = add_job;
 	c->done = answer_account;
 	c->field = "login";
-	hashing_begin(c);
+	if (!take_device_key(call, c))
+		ctl_change_free(c);
+	else if (c->with_device && !chq_ctl_opt(&call->req, "password"))
+		ctl_change_submit(c);
+	else
+		hashing_begin(c);
 }
 
 static int

@@ -106,6 +106,7 @@ static int
 read_opts(json_t *opts, struct chq_ctl_request *req, struct chq_ctl_error *e)
 {
 	const struct chq_ctl_opt *o;
+	bool instead = false;
 	const char *name;
 	json_t *value;
 
@@ -120,8 +121,9 @@ read_opts(json_t *opts, struct chq_ctl_request *req, struct chq_ctl_error *e)
 		if (o->flags & CHQ_CTL_OPT_VALUE ? !json_is_string(value) : !json_is_true(value))
 			return chq_ctl_error_set(e, CHQ_EARGS, o->name, "--%s must be %s", o->name,
 						 o->flags & CHQ_CTL_OPT_VALUE ? "a text" : "true");
+		instead = instead || (o->flags & CHQ_CTL_OPT_INSTEAD);
 	}
-	for (o = req->verb->opts; o->name; o++) {
+	for (o = req->verb->opts; o->name && !instead; o++) {
 		if ((o->flags & CHQ_CTL_OPT_NEEDED) && !json_object_get(opts, o->name))
 			return chq_ctl_error_set(e, CHQ_EARGS, o->name, "needs a %s", o->name);
 	}

@@ -7,8 +7,9 @@
 
 #define WORD_MAX 32 /* longer words are like nothing */
 
-#define VALUE  CHQ_CTL_OPT_VALUE
-#define SECRET (CHQ_CTL_OPT_VALUE | CHQ_CTL_OPT_SECRET | CHQ_CTL_OPT_NEEDED)
+#define VALUE	CHQ_CTL_OPT_VALUE
+#define SECRET	(CHQ_CTL_OPT_VALUE | CHQ_CTL_OPT_SECRET | CHQ_CTL_OPT_NEEDED)
+#define INSTEAD (CHQ_CTL_OPT_VALUE | CHQ_CTL_OPT_INSTEAD)
 
 /* clang-format off */
 static const struct chq_ctl_opt opts_none[] = { { NULL, NULL, NULL, 0 } };
@@ -22,6 +23,7 @@ static const struct chq_ctl_opt opts_list[] = {
 static const struct chq_ctl_opt opts_user_add[] = {
 	{ "name",     "TEXT",   "name shown to others (default: the login name)", VALUE },
 	{ "password", NULL,     "read from standard input", SECRET },
+	{ "device-key", "HEX",  "enrol this X25519 public key; no password is asked for then", INSTEAD },
 	{ NULL, NULL, NULL, 0 },
 };
 

@@ -21,9 +21,10 @@ enum chq_ctl_server {
 };
 
 enum chq_ctl_opt_flag {
-	CHQ_CTL_OPT_VALUE = 1,	/* takes a value; else present or not */
-	CHQ_CTL_OPT_SECRET = 2, /* only by stdin, never in argv, never logged or audited */
-	CHQ_CTL_OPT_NEEDED = 4, /* the request is refused without it */
+	CHQ_CTL_OPT_VALUE = 1,	 /* takes a value; else present or not */
+	CHQ_CTL_OPT_SECRET = 2,	 /* only by stdin, never in argv, never logged or audited */
+	CHQ_CTL_OPT_NEEDED = 4,	 /* the request is refused without it */
+	CHQ_CTL_OPT_INSTEAD = 8, /* with it, the needed ones may be left out */
 };
 
 struct chq_ctl_opt {

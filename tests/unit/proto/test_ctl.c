@@ -105,6 +105,14 @@ requests_that_the_table_does_not_allow_are_refused(void **state)
 			 CHQ_OK);
 	assert_int_equal(parse("{\"noun\":\"user\",\"verb\":\"passwd\",\"args\":[\"a\"]}", false),
 			 CHQ_EARGS); /* no password */
+	assert_int_equal(parse("{\"noun\":\"user\",\"verb\":\"add\",\"args\":[\"a\"],\"opts\":"
+			       "{\"name\":\"A\"}}",
+			       false),
+			 CHQ_EARGS);
+	assert_int_equal(parse("{\"noun\":\"user\",\"verb\":\"add\",\"args\":[\"a\"],\"opts\":"
+			       "{\"device-key\":\"00\"}}",
+			       false),
+			 CHQ_OK); /* it stands in for the password */
 }
 
 static void
