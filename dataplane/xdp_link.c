@@ -146,7 +146,7 @@ open_pinned(const char *dir, const char *ifname, unsigned int ifindex, char *err
 }
 
 /* libbpf's own words, which go to standard error otherwise. */
-static int
+static int __attribute__((format(printf, 2, 0)))
 log_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	char line[512];
