@@ -332,9 +332,11 @@ chq_run(const struct chq_site_conf *conf, bool detach)
 	static struct run r; /* the manager's tables of budgets are too big for a stack */
 	int rc;
 
-	r = (struct run){
-		.conf = conf, .lock_fd = -1, .signal_fd = -1, .status = { .listen_fd = -1 }
-	};
+	r = (struct run){ .conf = conf,
+			  .lock_fd = -1,
+			  .signal_fd = -1,
+			  .status = { .listen_fd = -1 },
+			  .manager = { .link = { .listen_fd = -1, .fd = -1 } } };
 	rc = start(&r, detach);
 	if (!rc) {
 		CHQ_LOG_INFO("ready", "instance=%s driver=%s port=%u", r.in.tables.instance,
