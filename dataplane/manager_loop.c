@@ -50,7 +50,7 @@ wait_for_work(struct chq_manager *m, const struct chq_status *status, int stop_f
 	w->own = w->n;
 	w->n += chq_status_fds(status, w->fds + w->n);
 	n = poll(w->fds, w->n, chq_manager_idle(m) ? sleep_ms(m) : 0);
-	n = n < 0 && errno != EINTR ? chq_errno() : n;
+	n = n < 0 ? chq_errno() : n;
 	chq_manager_awake(m);
 	return n < 0 && n != CHQ_EINTR ? n : 0;
 }
