@@ -6,7 +6,8 @@
  *   PRELOGIN, NEW with rx_ident, links  publishing was cut short: undone, login or confirmation comes again
  *   OPEN, not reachable, but its device is: its successor was published: lingers
  *   OPEN, not reachable, no such device: closing, lingering or publishing a successor was cut short: reachable again
- *   OPEN with rx_ident 0                the same, further on: closed
+ *   OPEN with rx_ident 0                closing was cut short further on: closed
+ *   LINGER with rx_ident                lingering was cut short: cleared
  */
 #include <string.h>
 
@@ -155,22 +156,26 @@ chain_replace(struct chq_tables *t, uint32_t old, uint32_t slot)
 		next_set(t, before, slot);
 }
 
-void
-tables_unpublish(struct chq_tables *t, uint32_t slot)
+/* Out of reach. Who is on his way through this member still finds it whole. */
+static void
+chain_unlink(struct chq_tables *t, uint32_t slot)
 {
 	uint64_t key = tables_key(t->sessions[slot].rx_ident);
-	uint32_t head, before, next = t->cold[slot].next_slot;
+	uint32_t head = tables_find(t, key), next = t->cold[slot].next_slot;
+	uint32_t before = chain_before(t, head, slot);
 
-	if (t->sessions[slot].rx_ident == 0)
-		return;
-	/* Out of reach first: who is on his way through this member finds it whole. */
-	head = tables_find(t, key);
 	if (head == slot && next == CHQ_SLOT_NONE)
 		(void)chq_account_remove(t, key);
 	else if (head == slot)
 		(void)chq_account_set(t, key, next);
-	else if ((before = chain_before(t, head, slot)) != CHQ_SLOT_NONE)
+	else if (before != CHQ_SLOT_NONE)
 		next_set(t, before, next);
+}
+
+/* No receiver any more. It is out of reach already. */
+static void
+receiver_clear(struct chq_tables *t, uint32_t slot)
+{
 	CHQ_STORE_RELEASE(&t->sessions[slot].rx_ident, 0);
 	CHQ_STORE_RELAXED(&t->cold[slot].next_slot, CHQ_SLOT_NONE);
 }
@@ -183,6 +188,7 @@ tables_set_linger(struct chq_tables *t, uint32_t slot, uint32_t until_s)
 	if (s->expires_s > until_s)
 		CHQ_STORE_RELAXED(&s->expires_s, until_s);
 	CHQ_STORE_RELEASE(&s->state, CHQ_SESSION_LINGER);
+	receiver_clear(t, slot);
 }
 
 /* --- from PRELOGIN or NEW to OPEN --- */
@@ -195,15 +201,6 @@ deny_copy(struct chq_tables *t, uint32_t from, uint32_t to)
 		CHQ_STORE_RELAXED(&t->cold[to].deny[i],
 				  from != CHQ_SLOT_NONE ? t->cold[from].deny[i] : 0);
 	return from != CHQ_SLOT_NONE ? t->sessions[from].rx_ident >> 56 & CHQ_RX_DENY : 0;
-}
-
-/* The session that @slot has taken the place of. */
-static void
-retire(struct chq_tables *t, uint32_t old, uint64_t now_ns)
-{
-	CHQ_STORE_RELEASE(&t->sessions[old].rx_ident, 0);
-	CHQ_STORE_RELAXED(&t->cold[old].next_slot, CHQ_SLOT_NONE);
-	tables_set_linger(t, old, seconds(now_ns) + CHQ_LINGER_S);
 }
 
 /* Make a receiver of a session whose ident, keys and cold.full_expires_s are set. 0; CHQ_EFULL: nothing has changed. */
@@ -236,7 +233,7 @@ publish(struct chq_tables *t, uint32_t slot, uint64_t now_ns, struct chq_dp_ref 
 	if (replaced)
 		*replaced = (struct chq_dp_ref){ .slot = old };
 	if (old != CHQ_SLOT_NONE) {
-		retire(t, old, now_ns);
+		tables_set_linger(t, old, seconds(now_ns) + CHQ_LINGER_S);
 		if (replaced)
 			replaced->gen = t->sessions[old].gen;
 	}
@@ -386,7 +383,7 @@ chq_session_linger(struct chq_tables *t, struct chq_dp_ref ref, uint32_t ms, uin
 		return CHQ_ENOENT;
 	if (s->state != CHQ_SESSION_OPEN)
 		return CHQ_EINVAL;
-	tables_unpublish(t, ref.slot);
+	chain_unlink(t, ref.slot);
 	tables_set_linger(t, ref.slot, seconds(now_ns) + (ms + 999) / 1000);
 	return CHQ_OK;
 }
@@ -402,7 +399,10 @@ chq_session_close(struct chq_tables *t, struct chq_dp_ref ref, uint64_t now_ns)
 		t->unconfirmed--;
 	t->used--;
 	CHQ_STORE_RELAXED(&t->cold[ref.slot].freed_s, seconds(now_ns));
-	tables_unpublish(t, ref.slot);
+	if (s->rx_ident != 0) {
+		chain_unlink(t, ref.slot);
+		receiver_clear(t, ref.slot);
+	}
 	tables_set_free(t, ref.slot);
 	return CHQ_OK;
 }

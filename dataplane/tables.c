@@ -115,9 +115,9 @@ header_init(struct chq_header *h, const struct chq_tables_conf *conf)
 
 /* --- finding --- */
 
-static int
-header_check(const struct chq_header *h, const struct chq_tables_conf *conf, char *err,
-	     size_t err_size)
+int
+tables_header_check(const struct chq_header *h, const struct chq_tables_conf *conf, char *err,
+		    size_t err_size)
 {
 	static const char hint[] =
 		"`chasqui-dataplane detach` removes them and ends their sessions";
@@ -229,7 +229,7 @@ tables_take(struct chq_tables *t, const struct chq_tables_conf *conf, char *err,
 		return rc;
 	tables_bind(t);
 	if (t->adopted)
-		return header_check(t->header, conf, err, err_size);
+		return CHQ_OK;
 	header_init(t->header, conf);
 	rc = backing_commit(t, conf);
 	if (rc)
@@ -357,11 +357,13 @@ chq_tables_tick(struct chq_tables *t, uint64_t now_ns, uint64_t wall_ms)
 	struct chq_header *h = t->header;
 	uint32_t now_s = (uint32_t)(now_ns / CHQ_NS_PER_SEC);
 	uint32_t age_s = now_s - h->cookie_s;
+	bool none = chq_cookie_newest(h) == 0;
 
 	CHQ_STORE_RELAXED(&h->today, chq_day_of(wall_ms));
-	if (chq_cookie_newest(h) != 0 && age_s < COOKIE_S)
+	if (!none && age_s < COOKIE_S)
 		return;
-	if (age_s >= 2 * COOKIE_S) /* nobody was there in time: the newer one is too old as well */
+	/* Nobody was here in time: the newer one is too old as well. */
+	if (!none && age_s >= 2 * COOKIE_S)
 		cookie_rotate(h, now_s);
 	cookie_rotate(h, now_s);
 }

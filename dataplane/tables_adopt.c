@@ -114,8 +114,6 @@ links_settle(struct chq_tables *t, uint32_t now_s)
 			continue;
 		if (twin == CHQ_SLOT_NONE && tables_link(t, slot) == 0)
 			continue;
-		CHQ_STORE_RELEASE(&s->rx_ident, 0);
-		CHQ_STORE_RELAXED(&t->cold[slot].next_slot, CHQ_SLOT_NONE);
 		tables_set_linger(t, slot, now_s + CHQ_LINGER_S);
 	}
 }

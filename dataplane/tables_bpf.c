@@ -62,8 +62,8 @@ bpffs_ready(const struct chq_tables_conf *conf, char *err, size_t err_size)
 
 	if (!is_bpffs(conf->bpffs)) {
 		rc = make_dirs(conf->bpffs);
-		if (rc == 0 &&
-		    mount("chasqui", conf->bpffs, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
+		if (rc == 0 && mount("chasqui", conf->bpffs, "bpf",
+				     MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
 			rc = chq_errno();
 		if (rc) {
 			snprintf(err, err_size, "no bpffs at %s and none can be mounted there: %s",
@@ -181,6 +181,8 @@ tables_bpf_open(struct chq_tables *t, const struct chq_tables_conf *conf, char *
 			      tables_elems((enum chq_table_id)i, conf);
 		rc = t->adopted ? map_found(t, i, conf, err, err_size)
 				: map_make(t, i, conf, err, err_size);
+		if (rc == 0 && t->adopted && i == CHQ_T_HEADER) /* says more than a wrong size */
+			rc = tables_header_check(t->mapped[i], conf, err, err_size);
 	}
 	return rc;
 }

@@ -129,6 +129,8 @@ tables_file_open(struct chq_tables *t, const struct chq_tables_conf *conf, char 
 			      tables_elems((enum chq_table_id)i, conf);
 		rc = t->adopted ? file_found(t, i, dir, err, err_size)
 				: file_make(t, i, dir, err, err_size);
+		if (rc == 0 && t->adopted && i == CHQ_T_HEADER) /* says more than a wrong size */
+			rc = tables_header_check(t->mapped[i], conf, err, err_size);
 	}
 	close(dir);
 	return rc;

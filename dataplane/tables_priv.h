@@ -33,6 +33,10 @@ int tables_file_commit(struct chq_tables *t, const struct chq_tables_conf *conf)
 int tables_bpf_remove(const struct chq_tables_conf *conf);
 int tables_file_remove(const struct chq_tables_conf *conf);
 
+/* Is a found header of this release's layout and for these numbers? 0; CHQ_ELAYOUT and a text. */
+int tables_header_check(const struct chq_header *h, const struct chq_tables_conf *conf, char *err,
+			size_t err_size);
+
 /* Is a found folder ours alone (owner, mode)? 0; CHQ_EACCES and a text; CHQ_ENOENT. */
 int tables_check_owner(const char *path, char *err, size_t err_size);
 
@@ -52,16 +56,13 @@ void tables_slot_push(struct chq_tables *t, uint32_t slot);
 /* Wipe all of a FREE slot but its generation and rest. */
 void tables_slot_wipe(struct chq_tables *t, uint32_t slot);
 
-/* Make a session no receiver: rx_ident 0, out of its account's chain. */
-void tables_unpublish(struct chq_tables *t, uint32_t slot);
-
 /* Put a session whose rx_ident is set at the head of its account's chain. 0; CHQ_EFULL. */
 int tables_link(struct chq_tables *t, uint32_t slot);
 
-/* An unpublished session lingers until @until_s. */
+/* A session that is out of reach lingers until @until_s. */
 void tables_set_linger(struct chq_tables *t, uint32_t slot, uint32_t until_s);
 
-/* state FREE, wiped, onto the free list. The session is unpublished and rests from now on. */
+/* state FREE, wiped, onto the free list. The session is no receiver and rests from now on. */
 void tables_set_free(struct chq_tables *t, uint32_t slot);
 
 static inline uint64_t

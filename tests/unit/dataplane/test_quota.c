@@ -1,0 +1,134 @@
+#include "dataplane/quota.h"
+
+#include <pthread.h>
+
+#include "tests/unit/dataplane/fixture.h"
+
+#define MS UINT64_C(1000000)
+
+static void
+idle_budget_holds_exactly_its_burst(void **state)
+{
+	uint64_t tat = 0;
+
+	(void)state;
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(chq_quota_take(&tat, T0_NS, 5 * MS, 40 * 5 * MS), 1);
+	assert_int_equal(chq_quota_take(&tat, T0_NS, 5 * MS, 40 * 5 * MS), 0);
+}
+
+static void
+spent_budget_refills_at_its_rate(void **state)
+{
+	uint64_t tat = 0, now = T0_NS;
+	int taken = 0;
+
+	(void)state;
+	while (chq_quota_take(&tat, now, 5 * MS, 50 * MS))
+		;
+	for (int ms = 0; ms < 1000; ms++)
+		taken += chq_quota_take(&tat, now += MS, 5 * MS, 50 * MS);
+	assert_int_equal(taken, 200);
+}
+
+static void
+refused_unit_writes_nothing(void **state)
+{
+	uint64_t tat = 0, was;
+
+	(void)state;
+	assert_int_equal(chq_quota_take(&tat, T0_NS, 5 * MS, 5 * MS), 1);
+	was = tat;
+	assert_int_equal(chq_quota_take(&tat, T0_NS, 5 * MS, 5 * MS), 0);
+	assert_true(tat == was);
+}
+
+static void
+price_of_nothing_is_no_limit(void **state)
+{
+	uint64_t tat = 12345;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(chq_quota_take(&tat, T0_NS, 0, 0), 1);
+	assert_true(tat == 12345);
+}
+
+static void
+clock_that_is_behind_neither_refills_nor_resets(void **state)
+{
+	uint64_t tat = 0;
+
+	(void)state;
+	while (chq_quota_take(&tat, T0_NS, 5 * MS, 50 * MS))
+		;
+	/* Another writer's clock is 10 ms, then half a second behind. */
+	assert_int_equal(chq_quota_take(&tat, T0_NS - 10 * MS, 5 * MS, 50 * MS), 0);
+	assert_int_equal(chq_quota_take(&tat, T0_NS - 500 * MS, 5 * MS, 50 * MS), 0);
+}
+
+static void
+budget_from_another_boot_is_not_shut_for_good(void **state)
+{
+	uint64_t tat = T0_NS * 1000;
+
+	(void)state;
+	assert_int_equal(chq_quota_take(&tat, T0_NS, 5 * MS, 50 * MS), 1);
+	assert_true(tat == T0_NS + 5 * MS);
+}
+
+/* --- two writers --- */
+
+struct shared {
+	uint64_t tat;
+	pthread_barrier_t start;
+	long taken[2];
+};
+
+struct writer {
+	struct shared *s;
+	int index;
+};
+
+static void *
+spend(void *arg)
+{
+	struct writer *w = arg;
+
+	pthread_barrier_wait(&w->s->start);
+	for (int i = 0; i < 300000; i++)
+		w->s->taken[w->index] += chq_quota_take(&w->s->tat, T0_NS, 10, 4000000);
+	return NULL;
+}
+
+static void
+two_writers_spend_no_more_than_the_burst(void **state)
+{
+	struct shared s = { 0 };
+	struct writer writers[2] = { { &s, 0 }, { &s, 1 } };
+	pthread_t threads[2];
+
+	(void)state;
+	assert_int_equal(pthread_barrier_init(&s.start, NULL, 2), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, spend, &writers[i]), 0);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(s.taken[0] + s.taken[1], 400000);
+	pthread_barrier_destroy(&s.start);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(idle_budget_holds_exactly_its_burst),
+		cmocka_unit_test(spent_budget_refills_at_its_rate),
+		cmocka_unit_test(refused_unit_writes_nothing),
+		cmocka_unit_test(price_of_nothing_is_no_limit),
+		cmocka_unit_test(clock_that_is_behind_neither_refills_nor_resets),
+		cmocka_unit_test(budget_from_another_boot_is_not_shut_for_good),
+		cmocka_unit_test(two_writers_spend_no_more_than_the_burst),
+	};
+	return cmocka_run_group_tests_name("dataplane/quota", tests, NULL, NULL);
+}

@@ -1,0 +1,408 @@
+/*
+ * Backings: pinned BPF arrays and mapped files are found again with every byte, and refused with a reason when they are not
+ * what the configuration asks for. The BPF part needs root and a kernel that lets us; it says so when skipped.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/dataplane/fixture.h"
+
+static char root[] = "/tmp/chq-tables-XXXXXX", bpffs[64];
+
+/* One run of the tests below for each backing. */
+static enum chq_backing backing;
+static char why_not[256]; /* BPF cannot be had: the reason */
+
+static struct chq_tables_conf
+conf_of(uint32_t sessions, uint32_t accounts)
+{
+	return (struct chq_tables_conf){ .backing = backing,
+					 .bpffs = bpffs,
+					 .run_dir = root,
+					 .instance = "unit",
+					 .sessions = sessions,
+					 .accounts = accounts };
+}
+
+static struct chq_tables *
+open_ok(uint32_t sessions, uint32_t accounts, uint64_t now_ns)
+{
+	struct chq_tables_conf conf = conf_of(sessions, accounts);
+	struct chq_tables *t = NULL;
+	char err[256] = "";
+
+	if (chq_tables_open(&t, &conf, now_ns, err, sizeof(err)))
+		fail_msg("not opened: %s", err);
+	return t;
+}
+
+/* Refused with @code and a text that names @what. */
+static void
+open_refused(uint32_t sessions, uint32_t accounts, int code, const char *what)
+{
+	struct chq_tables_conf conf = conf_of(sessions, accounts);
+	struct chq_tables *t = NULL;
+	char err[256] = "";
+
+	assert_int_equal(chq_tables_open(&t, &conf, T0_NS, err, sizeof(err)), code);
+	assert_null(t);
+	if (!strstr(err, what))
+		fail_msg("the text does not name \"%s\": %s", what, err);
+}
+
+static void
+path_of_table(char out[256], enum chq_table_id id)
+{
+	if (backing == CHQ_BACKING_BPF)
+		snprintf(out, 256, "%s/unit/%s", bpffs, chq_table_name[id]);
+	else
+		snprintf(out, 256, "%s/tables-unit/%s", root, chq_table_name[id]);
+}
+
+static int
+setup_bpf(void **state)
+{
+	(void)state;
+	backing = CHQ_BACKING_BPF;
+	return 0;
+}
+
+static int
+setup_file(void **state)
+{
+	(void)state;
+	backing = CHQ_BACKING_FILE;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct chq_tables_conf conf = conf_of(1, 1);
+
+	(void)state;
+	return chq_tables_remove(&conf) < 0;
+}
+
+static void
+skip_without_backing(void)
+{
+	if (backing == CHQ_BACKING_BPF && why_not[0]) {
+		print_message("skipped: %s\n", why_not);
+		skip();
+	}
+}
+
+static void
+tables_are_found_again_with_every_byte(void **state)
+{
+	struct chq_tables *t, *again;
+	struct peer p, bob;
+	struct chq_dp_ref ref;
+	uint8_t boot_id[16];
+	uint8_t *was;
+
+	(void)state;
+	skip_without_backing();
+	t = open_ok(100, 50, T0_NS);
+	assert_false(t->adopted);
+	assert_int_equal(t->header->generation, 1);
+	memcpy(boot_id, t->header->boot_id, 16);
+	peer_init(&p, 3, 1);
+	peer_init(&bob, 4, 1);
+	assert_int_equal(chq_session_open(t, &p.open, T0_NS, &p.ref), 0);
+	assert_int_equal(chq_session_confirm(t, p.ref, T0_NS, NULL), 0);
+	assert_int_equal(chq_session_open(t, &bob.open, T0_NS, &bob.ref), 0);
+	assert_int_equal(chq_replay_take(t->sessions[p.ref.slot].replay, 1000), 1);
+	was = malloc(t->bytes[CHQ_T_SESSIONS]);
+	assert_non_null(was);
+	memcpy(was, t->sessions, t->bytes[CHQ_T_SESSIONS]);
+	chq_tables_close(t);
+
+	again = open_ok(100, 50, T0_NS);
+	assert_true(again->adopted);
+	assert_int_equal(again->header->generation, 2);
+	assert_memory_equal(again->header->boot_id, boot_id, 16);
+	assert_memory_equal(again->sessions, was, again->bytes[CHQ_T_SESSIONS]);
+	assert_int_equal(again->used, 2);
+	assert_int_equal(again->unconfirmed, 1);
+	assert_int_equal(again->accounts, 1);
+	assert_non_null(chq_session_at(again, p.ref));
+	assert_memory_equal(again->hop[p.ref.slot].in, p.open.hop_in, 32);
+	/* The free list is there again: every slot can be had, none twice. */
+	for (int i = 0; i < 98; i++) {
+		peer_init(&p, 0, 0);
+		again->unconfirmed = 0;
+		assert_int_equal(chq_session_open(again, &p.open, T0_NS, &ref), 0);
+	}
+	assert_int_equal(chq_session_open(again, &p.open, T0_NS, &ref), CHQ_EFULL);
+	free(was);
+	chq_tables_close(again);
+}
+
+static void
+rest_of_a_slot_goes_on_after_adoption(void **state)
+{
+	struct chq_tables *t;
+	struct chq_dp_ref ref;
+	struct peer p;
+
+	(void)state;
+	skip_without_backing();
+	t = open_ok(1, 1, T0_NS);
+	peer_init(&p, 3, 1);
+	assert_int_equal(chq_session_open(t, &p.open, T0_NS, &ref), 0);
+	assert_int_equal(chq_session_close(t, ref, T0_NS), 0);
+	chq_tables_close(t);
+	t = open_ok(1, 1, T0_NS + UINT64_C(89000000000));
+	assert_int_equal(chq_session_open(t, &p.open, T0_NS + UINT64_C(89000000000), &ref),
+			 CHQ_EFULL);
+	assert_int_equal(chq_session_open(t, &p.open, T0_NS + UINT64_C(90000000000), &ref), 0);
+	chq_tables_close(t);
+}
+
+static void
+other_numbers_are_refused_with_both(void **state)
+{
+	(void)state;
+	skip_without_backing();
+	chq_tables_close(open_ok(100, 50, T0_NS));
+	open_refused(101, 50, CHQ_ELAYOUT, "101");
+	open_refused(100, 5000, CHQ_ELAYOUT, "detach");
+	open_refused(100, 51, CHQ_ELAYOUT, "50");  /* the same number of buckets */
+	chq_tables_close(open_ok(100, 50, T0_NS)); /* nothing was emptied */
+}
+
+static void
+other_layout_is_refused(void **state)
+{
+	struct chq_tables *t;
+
+	(void)state;
+	skip_without_backing();
+	t = open_ok(10, 10, T0_NS);
+	t->header->layout++;
+	chq_tables_close(t);
+	open_refused(10, 10, CHQ_ELAYOUT, "layout 2");
+}
+
+static void
+damaged_header_is_refused(void **state)
+{
+	struct chq_tables *t;
+
+	(void)state;
+	skip_without_backing();
+	t = open_ok(10, 10, T0_NS);
+	t->header->magic = 0;
+	chq_tables_close(t);
+	open_refused(10, 10, CHQ_ELAYOUT, "detach");
+}
+
+static void
+missing_table_is_refused_by_name(void **state)
+{
+	char path[256];
+
+	(void)state;
+	skip_without_backing();
+	chq_tables_close(open_ok(10, 10, T0_NS));
+	path_of_table(path, CHQ_T_COLD);
+	assert_int_equal(unlink(path), 0);
+	open_refused(10, 10, CHQ_ELAYOUT, "chq_cold");
+}
+
+/* As a creation that was killed before its end leaves them: no header. */
+static void
+making_that_was_cut_short_is_made_anew(void **state)
+{
+	struct chq_tables *t;
+	char path[256];
+
+	(void)state;
+	skip_without_backing();
+	chq_tables_close(open_ok(10, 10, T0_NS));
+	path_of_table(path, CHQ_T_HEADER);
+	assert_int_equal(unlink(path), 0);
+	t = open_ok(10, 10, T0_NS);
+	assert_false(t->adopted);
+	chq_tables_close(t);
+	t = open_ok(10, 10, T0_NS);
+	assert_true(t->adopted);
+	chq_tables_close(t);
+}
+
+static void
+folder_open_to_others_is_refused(void **state)
+{
+	char path[256];
+
+	(void)state;
+	skip_without_backing();
+	chq_tables_close(open_ok(10, 10, T0_NS));
+	path_of_table(path, CHQ_T_HEADER);
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(chmod(path, 0755), 0);
+	open_refused(10, 10, CHQ_EACCES, "0755");
+	assert_int_equal(chmod(path, 0700), 0);
+	chq_tables_close(open_ok(10, 10, T0_NS));
+}
+
+static void
+remove_takes_all_and_tells_how_many(void **state)
+{
+	struct chq_tables_conf conf = conf_of(10, 10);
+
+	(void)state;
+	skip_without_backing();
+	assert_int_equal(chq_tables_remove(&conf), 0);
+	chq_tables_close(open_ok(10, 10, T0_NS));
+	assert_int_equal(chq_tables_remove(&conf), CHQ_T__COUNT);
+	assert_int_equal(chq_tables_remove(&conf), 0);
+}
+
+static void
+truncated_file_is_refused(void **state)
+{
+	char path[256];
+
+	(void)state;
+	chq_tables_close(open_ok(10, 10, T0_NS));
+	path_of_table(path, CHQ_T_SESSIONS);
+	assert_int_equal(truncate(path, 2559), 0);
+	open_refused(10, 10, CHQ_ELAYOUT, "2559");
+}
+
+static void
+file_that_others_can_read_or_that_is_a_link_is_refused(void **state)
+{
+	char path[256], aside[300];
+
+	(void)state;
+	chq_tables_close(open_ok(10, 10, T0_NS));
+	path_of_table(path, CHQ_T_HOP);
+	assert_int_equal(chmod(path, 0640), 0);
+	open_refused(10, 10, CHQ_EACCES, "chq_hop");
+	assert_int_equal(chmod(path, 0600), 0);
+	snprintf(aside, sizeof(aside), "%s/aside", root);
+	assert_int_equal(rename(path, aside), 0);
+	assert_int_equal(symlink(aside, path), 0);
+	open_refused(10, 10, CHQ_ELOOP, "chq_hop");
+	assert_int_equal(unlink(aside), 0);
+}
+
+static void
+files_of_an_earlier_boot_are_made_anew(void **state)
+{
+	struct chq_tables *t;
+
+	(void)state;
+	t = open_ok(10, 10, T0_NS);
+	t->header->machine_boot[0] ^= 1;
+	chq_tables_close(t);
+	t = open_ok(10, 10, T0_NS);
+	assert_false(t->adopted);
+	assert_int_equal(t->header->generation, 1);
+	chq_tables_close(t);
+}
+
+static void
+foreign_pin_is_refused(void **state)
+{
+	char cold[256], hop[256];
+
+	(void)state;
+	skip_without_backing();
+	chq_tables_close(open_ok(10, 10, T0_NS));
+	path_of_table(cold, CHQ_T_COLD);
+	path_of_table(hop, CHQ_T_HOP);
+	assert_int_equal(unlink(hop), 0);
+	assert_int_equal(rename(cold, hop), 0);
+	open_refused(10, 10, CHQ_ELAYOUT, "chq_cold");
+}
+
+static void
+numbers_out_of_range_are_refused(void **state)
+{
+	(void)state;
+	open_refused(0, 10, CHQ_EINVAL, "sessions");
+	open_refused(10, 0, CHQ_EINVAL, "accounts");
+	open_refused((1u << 26) + 1, 10, CHQ_EINVAL, "sessions");
+}
+
+static void
+automatic_backing_falls_back_to_files(void **state)
+{
+	struct chq_tables_conf conf = conf_of(10, 10);
+	struct chq_tables *t;
+	char err[256];
+
+	(void)state;
+	conf.backing = CHQ_BACKING_AUTO;
+	conf.bpffs = "/proc/no-bpffs-can-be-here";
+	assert_int_equal(chq_tables_open(&t, &conf, T0_NS, err, sizeof(err)), 0);
+	assert_int_equal(t->backing, CHQ_BACKING_FILE);
+	chq_tables_close(t);
+	conf.backing = CHQ_BACKING_BPF;
+	assert_int_equal(chq_tables_open(&t, &conf, T0_NS, err, sizeof(err)), CHQ_EUNAVAIL);
+}
+
+/* Can BPF tables be made here at all? */
+static void
+probe_bpf(void)
+{
+	struct chq_tables_conf conf = conf_of(1, 1);
+	struct chq_tables *t = NULL;
+
+	conf.backing = CHQ_BACKING_BPF;
+	if (chq_tables_open(&t, &conf, T0_NS, why_not, sizeof(why_not)) == 0)
+		why_not[0] = '\0';
+	chq_tables_close(t);
+	(void)chq_tables_remove(&conf);
+}
+
+#define BPF(name)                                              \
+	{                                                      \
+		"bpf: " #name, name, setup_bpf, teardown, NULL \
+	}
+#define FILES(name)                                              \
+	{                                                        \
+		"file: " #name, name, setup_file, teardown, NULL \
+	}
+#define BOTH(name) BPF(name), FILES(name)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BOTH(tables_are_found_again_with_every_byte),
+		BOTH(rest_of_a_slot_goes_on_after_adoption),
+		BOTH(other_numbers_are_refused_with_both),
+		BOTH(other_layout_is_refused),
+		BOTH(damaged_header_is_refused),
+		BOTH(missing_table_is_refused_by_name),
+		BOTH(making_that_was_cut_short_is_made_anew),
+		BOTH(folder_open_to_others_is_refused),
+		BOTH(remove_takes_all_and_tells_how_many),
+		FILES(truncated_file_is_refused),
+		FILES(file_that_others_can_read_or_that_is_a_link_is_refused),
+		FILES(files_of_an_earlier_boot_are_made_anew),
+		BPF(foreign_pin_is_refused),
+		FILES(numbers_out_of_range_are_refused),
+		FILES(automatic_backing_falls_back_to_files),
+	};
+	int failed;
+
+	if (!mkdtemp(root))
+		return 1;
+	snprintf(bpffs, sizeof(bpffs), "%s/bpf", root);
+	probe_bpf();
+	failed = cmocka_run_group_tests_name("dataplane/tables", tests, NULL, NULL);
+	(void)umount2(bpffs, MNT_DETACH);
+	(void)rmdir(bpffs);
+	return rmdir(root) || failed;
+}
