@@ -72,7 +72,7 @@ void
 chq_path_challenge(struct chq_client *c, struct chq_session *s, uint64_t token)
 {
 	if (token)
-		send_ping(c, s, chq_msgid_take(c, 1), token);
+		send_ping(c, s, c->now_ms, token);
 }
 
 int
@@ -102,7 +102,7 @@ ping_again(struct chq_client *c)
 	if (chq_transport_moved(&c->net))
 		chq_path_reopen(c);
 	if (c->path.pings == 0)
-		c->path.ping_id = chq_msgid_take(c, 1);
+		randombytes_buf(&c->path.ping_id, sizeof(c->path.ping_id));
 	c->path.next_ping_ms = c->now_ms + ((uint64_t)PING_WAIT_MS << c->path.pings);
 	c->path.pings++;
 	send_ping(c, &c->cur, c->path.ping_id, 0);

@@ -22,7 +22,7 @@ acknowledge(struct chq_client *c, struct chq_session *s, const Chasqui__Push *p)
 	m.push_ack = &ack;
 	n = chq_ctrl_pack(&m.base, buf, sizeof(buf));
 	if (n > 0)
-		chq_session_send_hop(c, s, chq_msgid_take(c, 1), buf, (size_t)n);
+		chq_session_send_hop(c, s, p->number, buf, (size_t)n);
 }
 
 /* Is it new? A new epoch begins with new numbers; a late push of the one before is none. */
