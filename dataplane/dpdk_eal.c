@@ -218,12 +218,12 @@ chq_eal_start(const struct chq_eal_conf *conf, char *err, size_t err_size)
 	rc = rte_eal_init(a.argc, a.argv);
 	if (conf->site->dataplane.main_core == CHQ_CONF_AUTO)
 		sched_setaffinity(0, sizeof(cpus), &cpus);
+	remove_runtime_dir();
 	if (rc < 0) {
 		snprintf(err, err_size, "DPDK does not start: %s (the log tells more)",
 			 rte_strerror(rte_errno));
 		return CHQ_EUNAVAIL;
 	}
-	remove_runtime_dir();
 	started = true;
 	CHQ_LOG_INFO("dpdk-started", "hugepages=%s", uses_hugepages ? "yes" : "no");
 	return 0;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """
-af_xdp.py PROGRAM: two clients talk through the driver af_xdp, IPv4 and IPv6, one worker and two.
+af_xdp.py PROGRAM: two clients talk through the driver af_xdp, IPv4 and IPv6, one worker and two, without huge
+pages and with them.
 
       ns c1                         ns srv                          ns c2
     eth0 10.77.1.2  ──── veth ──── vs1 10.77.1.1
@@ -52,24 +53,45 @@ def other_traffic(net, srv, c1):
     return True
 
 
-def scenario(program, workers):
+def busy_polling(srv):
+    settings = ("napi_defer_hard_irqs", "gro_flush_timeout")
+    return [dp.run("ip", "netns", "exec", srv, "cat", f"/sys/class/net/vs1/{s}").strip() for s in settings]
+
+
+def later_address(net, srv, c1, control):
+    """An address that comes while the dataplane runs is served soon; one that goes is the kernel's again."""
+    net.ip(srv, "addr", "add", "10.77.1.9/24", "dev", "vs1")
+    a = dp.Client(net, c1, "10.77.1.9")
+    hello = bytes([dp.HELLO, 1, 1]).ljust(dp.HELLO_LEN, b"\0")
+    a.ask(hello, dp.RETRY)
+    net.ip(srv, "addr", "del", "10.77.1.9/24", "dev", "vs1")
+    dp.wait_for(lambda: a.sock.send(hello) and not a.receive(0.3), 10, "what comes to it is not ours any more")
+    a.close()
+    return True
+
+
+def scenario(program, workers, hugepages="off"):
     net, d = dp.Net(), None
     try:
         srv, c1, c2 = (net.add(n) for n in ("srv", "c1", "c2"))
         net.veth(srv, "vs1", c1, 1, workers)
         net.veth(srv, "vs2", c2, 2, workers)
-        d = dp.Dataplane(program, srv, "af_xdp", interfaces=["vs1", "vs2"], workers=workers).start()
+        d = dp.Dataplane(program, srv, "af_xdp", interfaces=["vs1", "vs2"], workers=workers,
+                         hugepages=hugepages).start()  # fmt: skip
         control = dp.Control(d)
+        dp.check(busy_polling(srv) == ["2", "200000"], "the interface leaves interrupts to the worker")
         for one, two, name in (("10.77.1.1", "10.77.2.1", "IPv4"), ("fd77:1::1", "fd77:2::1", "IPv6"),
                                ("10.77.1.1", "fd77:2::1", "IPv4 to IPv6")):  # fmt: skip
             a, b = dp.Client(net, c1, one), dp.Client(net, c2, two)
             a.log_in(control, 1001)
             b.log_in(control, 1002)
-            dp.check(dp.chat(a, b, 40), f"{workers} worker(s): frames reach the other client over {name}")
+            dp.check(dp.chat(a, b, 40), f"{workers} worker(s), huge pages {hugepages}: frames reach the other client over {name}")
             a.close()
             b.close()
+        dp.check(later_address(net, srv, c1, control), "addresses come and go while it runs")
         dp.check(other_traffic(net, srv, c1), "ping, TCP and another UDP port beside it are untouched")
         dp.check(d.stop() == 0, "it ends when told")
+        dp.check(busy_polling(srv) == ["0", "0"], "the interface has its settings back")
         status = d.call("status")
         dp.check("vs1" in status.stdout, "the program stands on the interface when no process runs")
         d.call("detach")
@@ -88,3 +110,8 @@ def scenario(program, workers):
 
 for n in (1, 2):
     scenario(sys.argv[1], n)
+with dp.Hugepages(64) as pages:
+    if pages.there:
+        scenario(sys.argv[1], 1, "required")
+    else:
+        print("# no huge pages to be had: that part is left out")

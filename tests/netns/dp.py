@@ -184,6 +184,32 @@ def ping(net, ns, host, size):
     return False
 
 
+class Hugepages:
+    """@count more huge pages for the time; .there tells whether they could be had."""
+
+    FILE = "/proc/sys/vm/nr_hugepages"
+
+    def __init__(self, count):
+        self.count, self.there = count, False
+
+    def change(self, by):
+        with open(self.FILE, "r+", encoding="ascii") as f:
+            was = int(f.read())
+            f.seek(0)
+            f.write(str(max(0, was + by)))
+        with open(self.FILE, encoding="ascii") as f:
+            return int(f.read()) - was
+
+    def __enter__(self):
+        self.got = self.change(self.count) if os.path.exists(self.FILE) else 0
+        self.there = self.got == self.count
+        return self
+
+    def __exit__(self, *_):
+        if self.got > 0:
+            self.change(-self.got)
+
+
 # --- the dataplane process ---
 
 
