@@ -233,6 +233,7 @@ sock_open(struct chq_driver **out, const struct chq_site_conf *conf, struct chq_
 	if (!sd)
 		return CHQ_ENOMEM;
 	sd->d.ops = &chq_driver_socket;
+	sd->conf = conf;
 	sd->header = t->header;
 	rc = chq_listen_parse(&sd->listen, &conf->listen, err, err_size);
 	if (!rc)
@@ -257,6 +258,24 @@ thread_main(void *arg)
 	return NULL;
 }
 
+/* Worker @i on its core, when cores are configured. */
+static void
+pin(const struct chq_sock_driver *sd, unsigned i)
+{
+	const struct chq_conf_numbers *cores = &sd->conf->dataplane.cores;
+	cpu_set_t set;
+	int rc;
+
+	if (i >= cores->count)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET(cores->items[i], &set);
+	rc = pthread_setaffinity_np(sd->thread[i], sizeof(set), &set);
+	if (rc)
+		CHQ_LOG_WARN("core-unused", "worker=%u core=%u error=\"%s\"", i,
+			     (unsigned)cores->items[i], chq_strerror(rc));
+}
+
 static int
 sock_start(struct chq_driver *d, struct chq_worker **workers, unsigned n)
 {
@@ -268,6 +287,7 @@ sock_start(struct chq_driver *d, struct chq_worker **workers, unsigned n)
 		if (rc)
 			return -rc;
 		sd->n_threads++;
+		pin(sd, i);
 	}
 	return 0;
 }

@@ -60,6 +60,7 @@ struct chq_sock_worker {
 
 struct chq_sock_driver {
 	struct chq_driver d;
+	const struct chq_site_conf *conf;
 	struct chq_header *header;
 	struct chq_listen listen;
 	unsigned n_workers, n_threads;

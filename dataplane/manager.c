@@ -121,6 +121,15 @@ round_commands(struct chq_manager *m)
 }
 
 static void
+round_link(struct chq_manager *m)
+{
+	if (m->link.listen_fd >= 0)
+		chq_link_accept(&m->link);
+	chq_link_flush(&m->link);
+	round_commands(m);
+}
+
+static void
 round_queue(struct chq_manager *m, struct chq_worker *w, enum chq_upq q, int most)
 {
 	struct chq_up_item item;
@@ -162,10 +171,8 @@ chq_manager_round(struct chq_manager *m)
 	m->now_ns = m->mono_ns();
 	m->now_s = (uint32_t)(m->now_ns / CHQ_NS_PER_SEC);
 	m->busy = false;
-	if (m->link.listen_fd >= 0)
-		chq_link_accept(&m->link);
-	chq_link_flush(&m->link);
-	round_commands(m);
+	if (!m->link_quiet)
+		round_link(m);
 	for (unsigned i = 0; i < m->n_workers; i++)
 		round_notes(m, m->workers[i]);
 	for (unsigned i = 0; i < m->n_workers; i++)

@@ -67,6 +67,7 @@ struct chq_manager {
 	} dump;
 	uint64_t tx_wanted; /* bit i: worker i has something new on its tx ring */
 	bool busy;	    /* the last round left work on a ring */
+	bool link_quiet;    /* poll() has just said that control's sockets hold nothing */
 };
 
 /**

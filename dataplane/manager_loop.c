@@ -36,6 +36,16 @@ sleep_ms(const struct chq_manager *m)
 	return (int)((m->next_tick_ns - now) / CHQ_NS_PER_MS) + 1;
 }
 
+static bool
+any_ready(const struct wait_set *w, unsigned from, unsigned end)
+{
+	for (unsigned i = from; i < end; i++) {
+		if (w->fds[i].revents)
+			return true;
+	}
+	return false;
+}
+
 static int
 wait_for_work(struct chq_manager *m, const struct chq_status *status, int stop_fd,
 	      struct wait_set *w)
@@ -52,17 +62,8 @@ wait_for_work(struct chq_manager *m, const struct chq_status *status, int stop_f
 	n = poll(w->fds, w->n, chq_manager_idle(m) ? sleep_ms(m) : 0);
 	n = n < 0 ? chq_errno() : n;
 	chq_manager_awake(m);
+	m->link_quiet = n >= 0 && !any_ready(w, 1, w->own);
 	return n < 0 && n != CHQ_EINTR ? n : 0;
-}
-
-static bool
-asked_for_status(const struct wait_set *w)
-{
-	for (unsigned i = w->own; i < w->n; i++) {
-		if (w->fds[i].revents)
-			return true;
-	}
-	return false;
 }
 
 int
@@ -84,7 +85,7 @@ chq_manager_loop(struct chq_manager *m, struct chq_status *status, int stop_fd,
 			return rc;
 		if (w.fds[0].revents)
 			return 0;
-		if (asked_for_status(&w))
+		if (any_ready(&w, w.own, w.n))
 			chq_status_round(status, m);
 	}
 }

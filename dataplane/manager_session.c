@@ -26,8 +26,8 @@ chq_manager_confirm(struct chq_manager *m, struct chq_dp_ref ref)
 	int rc = chq_session_confirm(m->t, ref, m->now_ns, &replaced);
 
 	if (rc == CHQ_EFULL)
-		CHQ_LOG_WARN("confirm-refused", "slot=%u reason=\"account table is full\"",
-			     (unsigned)ref.slot);
+		CHQ_LOG_DEBUG("confirm-refused", "slot=%u reason=\"account table is full\"",
+			      (unsigned)ref.slot);
 	if (rc)
 		return;
 	chq_manager_count_one(m, CHQ_C_CONFIRM);

@@ -1,6 +1,7 @@
 #include "dataplane/run.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,6 +252,22 @@ drop_privileges(struct run *r, bool detach)
 	return rc;
 }
 
+/* After the workers were made, which would take it over. */
+static void
+pin_manager(const struct chq_site_conf *conf)
+{
+	uint32_t core = conf->dataplane.main_core;
+	cpu_set_t set;
+
+	if (core == CHQ_CONF_AUTO)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET(core, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		CHQ_LOG_WARN("core-unused", "thread=manager core=%u error=\"%s\"", (unsigned)core,
+			     chq_strerror(chq_errno()));
+}
+
 static int
 start(struct run *r, bool detach)
 {
@@ -277,6 +294,7 @@ start(struct run *r, bool detach)
 	if (!rc) {
 		r->started = true;
 		rc = r->driver->ops->start(r->driver, r->workers, r->conf->dataplane.workers);
+		pin_manager(r->conf);
 	}
 	return rc;
 }
