@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "manager_fixture.h"
+#include "tests/unit/dataplane/manager_fixture.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
