@@ -99,13 +99,13 @@ static int
 pages(const struct tool_args *a, const struct tool_out *o, struct tool_remote *r, json_t **all,
       struct chq_ctl_error *e)
 {
+	bool all_pages = !one_page(a), more = true;
 	struct chq_ctl_answer answer;
-	bool more = true;
 	int err = CHQ_OK;
 
 	while (more && !err) {
 		err = call(a, r, &answer, e);
-		more = !err && answer.cursor && !one_page(a);
+		more = !err && answer.cursor && all_pages;
 		if (!err && !(a->quiet && a->verb->class == CHQ_CTL_WRITE))
 			err = take_page(o, &answer, more, all);
 		if (err && !e->err)

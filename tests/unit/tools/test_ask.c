@@ -107,10 +107,12 @@ a_list_is_read_to_its_end(void **state)
 {
 	(void)state;
 	d.answers[0] = "{\"ok\":true,\"data\":[{\"login\":\"a\"}],\"cursor\":\"c1\"}\n";
-	d.answers[1] = "{\"ok\":true,\"data\":[{\"login\":\"bbb\",\"id\":1}]}\n";
+	d.answers[1] = "{\"ok\":true,\"data\":[{\"login\":\"bbb\",\"id\":1}],\"cursor\":\"c2\"}\n";
+	d.answers[2] = "{\"ok\":true,\"data\":[{\"login\":\"cc\"}]}\n";
 	assert_int_equal(ASK("", "user", "list"), 0);
-	assert_string_equal(out, "login  id\na       -\nbbb     1\n");
+	assert_string_equal(out, "login  id\na       -\nbbb     1\ncc      -\n");
 	assert_non_null(strstr(d.requests[1], "\"cursor\":\"c1\""));
+	assert_non_null(strstr(d.requests[2], "\"cursor\":\"c2\""));
 
 	setup(state);
 	d.answers[0] = "{\"ok\":true,\"data\":[{\"login\":\"a\"}],\"cursor\":\"c1\"}\n";
