@@ -12,6 +12,7 @@ pages and with them.
 Beside it ping, TCP and another UDP port are the kernel's, as without us.
 """
 import os
+import pwd
 import socket
 import sys
 import threading
@@ -77,8 +78,11 @@ def scenario(program, workers, hugepages="off"):
         net.veth(srv, "vs1", c1, 1, workers)
         net.veth(srv, "vs2", c2, 2, workers)
         d = dp.Dataplane(program, srv, "af_xdp", interfaces=["vs1", "vs2"], workers=workers,
-                         hugepages=hugepages).start()  # fmt: skip
+                         hugepages=hugepages, user="nobody").start()  # fmt: skip
         control = dp.Control(d)
+        with open(f"/proc/{d.proc.pid}/status", encoding="ascii") as f:
+            uid = f.read().split("Uid:")[1].split()[0]
+        dp.check(uid == str(pwd.getpwnam("nobody").pw_uid), "it is not root any more")
         dp.check(busy_polling(srv) == ["2", "200000"], "the interface leaves interrupts to the worker")
         for one, two, name in (("10.77.1.1", "10.77.2.1", "IPv4"), ("fd77:1::1", "fd77:2::1", "IPv6"),
                                ("10.77.1.1", "fd77:2::1", "IPv4 to IPv6")):  # fmt: skip

@@ -214,7 +214,7 @@ class Hugepages:
 
 
 class Dataplane:
-    def __init__(self, program, ns, driver, **conf):
+    def __init__(self, program, ns, driver, user="", **conf):
         self.program, self.ns = program, ns
         self.dir = tempfile.mkdtemp(prefix="chq-")
         self.bpffs = f"{self.dir}/bpf"
@@ -228,7 +228,7 @@ class Dataplane:
         self.conf = f"{self.dir}/chasqui.yaml"
         self.instance = values["instance"]
         with open(self.conf, "w", encoding="utf-8") as f:
-            f.write(f"paths:\n  run: {self.dir}\nusers:\n  control: \"\"\n  dataplane: \"\"\ndataplane:\n")
+            f.write(f"paths:\n  run: {self.dir}\nusers:\n  control: \"\"\n  dataplane: \"{user}\"\ndataplane:\n")
             for key, value in values.items():
                 f.write(f"  {key}: {json.dumps(value) if isinstance(value, list) else value}\n")
 

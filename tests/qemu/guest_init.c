@@ -47,6 +47,9 @@ fault(const char *fmt, ...)
 }
 
 /* Everything libbpf says, the verifier's log of a refused program too. */
+static int print_all(enum libbpf_print_level level, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
+
 static int
 print_all(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
