@@ -1,35 +1,23 @@
 #!/usr/bin/env python3
 """Test vectors of PROTOCOL.md and seeds for the fuzz targets of proto/.
 
-A second implementation of every format, from PROTOCOL.md alone: it shares no code with proto/.
+Made by a second implementation of every format (protocol.py beside this file), which shares no code with proto/.
     make_vectors.py                print the vectors (they are kept in tests/vectors/protocol.json)
     make_vectors.py --check FILE   fail if FILE holds others
     make_vectors.py --seeds DIR    write the seeds (they are kept in tests/fuzz/seeds)
 Needs Debian's python3-cryptography. Every key is made from its name, so that the output never changes.
 """
-import base64
 import hashlib
-import hmac
 import ipaddress
 import json
 import pathlib
 import sys
 
-try:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-except ImportError:
-    print("skipped: python3-cryptography is not installed")
-    sys.exit(77)
+from protocol import (HOP, NOTICE, PING, RECEIPT, STORE, M64, Noise, address, client_info, dh, expand, fingerprint, frame, gcm, grant,
+                      hello, hmac256, hop_frame, le, message_id, party, pb, prologue, s_public, seal_password, session_keys, sign, siphash,
+                      varint, welcome_body, x_public)
 
-M64 = (1 << 64) - 1
 WALL_MS = 1_800_000_000_000
-
-
-def le(n, size):
-    return n.to_bytes(size, "little")
 
 
 def made(name, size=32):
@@ -41,98 +29,7 @@ def u64(n):
     return f"0x{n:016x}"
 
 
-# --- primitives -------------------------------------------------------------------------------------
-
-
-def siphash(key, data):
-    k0, k1 = (int.from_bytes(key[i:i + 8], "little") for i in (0, 8))
-    v = [k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573]
-
-    def rotl(x, n):
-        return (x << n | x >> (64 - n)) & M64
-
-    def rounds(n):
-        for _ in range(n):
-            v[0] = (v[0] + v[1]) & M64
-            v[1] = rotl(v[1], 13) ^ v[0]
-            v[0] = rotl(v[0], 32)
-            v[2] = (v[2] + v[3]) & M64
-            v[3] = rotl(v[3], 16) ^ v[2]
-            v[0] = (v[0] + v[3]) & M64
-            v[3] = rotl(v[3], 21) ^ v[0]
-            v[2] = (v[2] + v[1]) & M64
-            v[1] = rotl(v[1], 17) ^ v[2]
-            v[2] = rotl(v[2], 32)
-
-    padded = data + bytes(7 - len(data) % 8) + bytes([len(data) & 255])
-    for at in range(0, len(padded), 8):
-        word = int.from_bytes(padded[at:at + 8], "little")
-        v[3] ^= word
-        rounds(2)
-        v[0] ^= word
-    v[2] ^= 0xFF
-    rounds(4)
-    return v[0] ^ v[1] ^ v[2] ^ v[3]
-
-
-def hmac256(key, data):
-    return hmac.new(key, data, hashlib.sha256).digest()
-
-
-def expand(prk, info, size):
-    out, block = b"", b""
-    while len(out) < size:
-        block = hmac256(prk, block + info + bytes([len(out) // 32 + 1]))
-        out += block
-    return out[:size]
-
-
-def gcm(key, nonce, ad, plain):
-    return AESGCM(key).encrypt(nonce, plain, ad)
-
-
-def x_public(secret):
-    return X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-
-
-def dh(secret, public):
-    return X25519PrivateKey.from_private_bytes(secret).exchange(X25519PublicKey.from_public_bytes(public))
-
-
-def s_public(seed):
-    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-
-
-def sign(seed, data):
-    return data + Ed25519PrivateKey.from_private_bytes(seed).sign(data)
-
-
 # --- 2, 4: parties and frames -----------------------------------------------------------------------
-
-HOP, RECEIPT, STORE, PING, NOTICE = 1, 2, 4, 8, 16
-
-
-def party(kind, device, ident):
-    return kind << 56 | device << 48 | ident
-
-
-def message_id(ms, counter=0):
-    return ms << 22 | counter
-
-
-def header(f):
-    return (bytes([0x0B, f["flags"]]) + le(f["app"], 2) + le(f["slot"], 4) + le(f["seq"], 8) + le(f["party"], 8)
-            + le(f["message"], 8) + le(f["grant"], 8))
-
-
-def frame(f, tag_key, payload):
-    head = header(f)
-    return head + le(siphash(tag_key, head + le(len(payload), 2)), 8) + payload
-
-
-def hop_frame(f, tag_key, hop_key, plain):
-    return frame(f, tag_key, gcm(hop_key, bytes(4) + le(f["seq"], 8), header(f), plain))
-
 
 ALICE, BOB = party(1, 1, 0x010203040506), party(1, 2, 0x0A0B0C)
 ACCOUNT_A, ACCOUNT_B = 0x010203040506, 0x0A0B0C
@@ -164,21 +61,6 @@ def frame_vectors():
                  datagram=frame(f, key, body).hex()) for name, out, f, body in FRAMES]
 
 
-def varint(n):
-    out = b""
-    while n > 127:
-        out += bytes([n & 127 | 128])
-        n >>= 7
-    return out + bytes([n])
-
-
-def pb(number, value):
-    """One protobuf field: a varint for a number, length-delimited for bytes."""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
 def login_request(sealed, attempt):
     body = pb(1, b"alice") + pb(2, sealed) + pb(3, attempt) + pb(4, 1) + pb(5, b"laptop")
     return pb(1, pb(1, message_id(MSG_MS, 1)) + pb(2, 1) + pb(3, body))
@@ -194,11 +76,6 @@ COOKIE_KEYS = [made("cookie A", 16), made("cookie B", 16)]
 NUMBER = 0x01020304
 
 
-def address(text):
-    ip = ipaddress.ip_address(text)
-    return ip.packed if ip.version == 6 else bytes(10) + b"\xff\xff" + ip.packed
-
-
 def cookie(text, port):
     words = (address(text) + le(port, 2) + le(SERVER_ID, 4) + bytes([0, ipaddress.ip_address(text).version])
              + le(NUMBER, 8) + bytes(8))
@@ -211,63 +88,10 @@ def certificate():
     return s_public(ORG_SEED) + fields + sign(ORG_SEED, b"chasqui-server-1" + fields)[-64:]
 
 
-def fingerprint(key):
-    digest = hashlib.sha256(b"chasqui-org-1" + key).digest()[:20]
-    return base64.b32encode(digest).decode().lower()
-
-
-def hello(ck, noise):
-    head = bytes([8, 1, 1, 0]) + NONCE + ck + le(len(noise), 2) + bytes(2) + noise
-    return head + bytes(1200 - len(head))
-
-
-class Noise:
-    """Noise_IK_25519_AESGCM_SHA256 (revision 34), both roles in one."""
-
-    def __init__(self, prologue, responder):
-        self.h = self.ck = b"Noise_IK_25519_AESGCM_SHA256".ljust(32, b"\0")
-        self.key, self.n = None, 0
-        self.mix(prologue)
-        self.mix(responder)
-
-    def mix(self, data):
-        self.h = hashlib.sha256(self.h + data).digest()
-
-    def mix_key(self, secret):
-        temp = hmac256(self.ck, secret)
-        self.ck = hmac256(temp, b"\1")
-        self.key, self.n = hmac256(temp, self.ck + b"\2"), 0
-
-    def seal(self, plain):
-        out = gcm(self.key, bytes(4) + self.n.to_bytes(8, "big"), self.h, plain)
-        self.n += 1
-        self.mix(out)
-        return out
-
-    def plain(self, data):
-        self.mix(data)
-        return data
-
-    def split(self):
-        temp = hmac256(self.ck, b"")
-        first = hmac256(temp, b"\1")
-        return first, hmac256(temp, first + b"\2")
-
-
-def client_info(kind, ms, software):
-    return bytes([1, kind, 0, 0]) + le(ms, 8) + bytes([len(software)]) + software
-
-
 WELCOME_BODY = dict(slot=0x00ABCDEF, version=1, version_min=1, version_max=1, logged_in=1, expiry_ms=WALL_MS + 90_000_000,
                     server_time_ms=WALL_MS, account=ACCOUNT_A, device=1, status=0, silence_s=90, keepalive_s=25,
                     server_id=SERVER_ID, retry_after_s=0)
 WELCOME_BUSY = dict(WELCOME_BODY, slot=0xFFFFFFFF, logged_in=0, account=0, device=0, status=2, retry_after_s=30)
-
-
-def welcome_body(b):
-    return (le(b["slot"], 4) + bytes([b[k] for k in ("version", "version_min", "version_max", "logged_in")])
-            + le(b["expiry_ms"], 8) + le(b["server_time_ms"], 8) + le(b["account"], 8) + bytes([b["device"], b["status"]])
-            + le(b["silence_s"], 2) + le(b["keepalive_s"], 2) + bytes(2) + le(b["server_id"], 4) + le(b["retry_after_s"], 4))
 
 
 def shown_body(b):
@@ -276,23 +100,18 @@ def shown_body(b):
 
 def handshake():
     ck = cookie("192.0.2.1", 40000)
-    prologue = b"chasqui" + bytes([1, 1]) + NONCE + ck + le(SERVER_ID, 4)
+    words = prologue(NONCE, ck, SERVER_ID)
     info = client_info(3, WALL_MS, "chasqui 0.1 ✓".encode())
-    noise = Noise(prologue, x_public(SERVER))
-    one = noise.plain(x_public(EPH_CLIENT))
-    noise.mix_key(dh(EPH_CLIENT, x_public(SERVER)))
-    one += noise.seal(x_public(CLIENT))
-    noise.mix_key(dh(CLIENT, x_public(SERVER)))
-    one += noise.seal(info)
+    noise = Noise(words, x_public(SERVER))
+    one = noise.message1(EPH_CLIENT, CLIENT, x_public(SERVER), info)
     two = noise.plain(x_public(EPH_SERVER))
     noise.mix_key(dh(EPH_SERVER, x_public(EPH_CLIENT)))
     noise.mix_key(dh(EPH_SERVER, x_public(CLIENT)))
     two += noise.seal(welcome_body(WELCOME_BODY))
     k1, k2 = noise.split()
     welcome = bytes([0x0A, 1]) + le(len(two), 2) + NONCE + two
-    return dict(cookie=ck, prologue=prologue, info=info, message1=one, message2=two, hello=hello(ck, one), welcome=welcome,
-                hash=noise.h, k1=k1, k2=k2, tag_c2s=expand(k1, b"tag", 16), hop_c2s=expand(k1, b"hop", 32),
-                login=expand(k1, b"login", 32), tag_s2c=expand(k2, b"tag", 16), hop_s2c=expand(k2, b"hop", 32))
+    return dict(cookie=ck, prologue=words, info=info, message1=one, message2=two, hello=hello(NONCE, ck, one), welcome=welcome,
+                hash=noise.h, k1=k1, k2=k2, **session_keys(k1, k2))
 
 
 RETRY = bytes([9, 1, 1, 0]) + NONCE + cookie("192.0.2.1", 40000) + certificate()
@@ -307,7 +126,7 @@ def handshake_vectors(shake):
     print_ = fingerprint(org)
     return {
         "hello": [
-            dict(version_min=1, version_max=1, nonce=NONCE.hex(), cookie=bytes(20).hex(), noise="", datagram=hello(bytes(20), b"").hex()),
+            dict(version_min=1, version_max=1, nonce=NONCE.hex(), cookie=bytes(20).hex(), noise="", datagram=hello(NONCE, bytes(20), b"").hex()),
             dict(version_min=1, version_max=1, nonce=NONCE.hex(), cookie=shake["cookie"].hex(), noise=shake["message1"].hex(),
                  datagram=shake["hello"].hex())],
         "retry": dict(version_min=1, version_max=1, nonce=NONCE.hex(), cookie=shake["cookie"].hex(), certificate=certificate().hex(),
@@ -331,17 +150,11 @@ def handshake_vectors(shake):
 def grant_vectors():
     master, epoch, day = made("grant master"), 3, 2557
     key = hmac256(master, b"chasqui-grant" + b"\1" + le(ACCOUNT_B, 8) + le(epoch, 4))[:16]
-    words = le(1 << 56 | ACCOUNT_A, 8) + le(day << 48 | ACCOUNT_B, 8)
     return dict(master=master.hex(), kind=1, receiver=u64(ACCOUNT_B), epoch=epoch, key=key.hex(), sender=u64(ACCOUNT_A), day=day,
-                grant=u64(day << 48 | siphash(key, words) & (1 << 48) - 1))
+                grant=u64(grant(key, ACCOUNT_A, ACCOUNT_B, day)))
 
 
 # --- 5: control messages ----------------------------------------------------------------------------
-
-
-def seal_password(shake, password, attempt):
-    plain = bytes([len(password)]) + password + bytes(128 - len(password))
-    return gcm(shake["login"], bytes(8) + le(attempt, 4), shake["hash"], plain)
 
 
 def policy(apps):
@@ -350,7 +163,7 @@ def policy(apps):
 
 def control_vectors(shake):
     password = "correct horse ñ".encode()
-    sealed = seal_password(shake, password, 2)
+    sealed = seal_password(shake["login"], shake["hash"], password, 2)
     plain = login_request(sealed, 2)
     f = dict(flags=HOP, app=0, slot=0x00ABCDEF, seq=5, party=0, message=message_id(MSG_MS, 1), grant=0)
     return {
@@ -460,12 +273,12 @@ def dp(kind, body, fixed=None):
 
 def seeds():
     shake = handshake()
-    sealed = seal_password(shake, b"secret", 1)
+    sealed = seal_password(shake["login"], shake["hash"], b"secret", 1)
     grant_page = pb(3, pb(1, ACCOUNT_B) + pb(2, b"bob") + pb(6, 99) + pb(7, pb(1, bytes(4)) + pb(2, 4700)))
     inners = {f"inner-{n}": inner(*i) for n, i in enumerate(INNERS)}
     return {
         "frame": {name.replace(": ", "-").replace(" ", "-"): frame(f, made("tag key", 16), body) for name, _, f, body in FRAMES[:6]},
-        "hello": {"first": hello(bytes(20), b""), "second": shake["hello"]},
+        "hello": {"first": hello(NONCE, bytes(20), b""), "second": shake["hello"]},
         "retry": {"retry": RETRY},
         "welcome": {"datagram": shake["welcome"], "body": welcome_body(WELCOME_BODY), "busy": welcome_body(WELCOME_BUSY)},
         "client_info": {"pc": shake["info"], "nameless": client_info(0, 1, b"")},
