@@ -11,11 +11,3 @@
  * Return: 0; CHQ_E… (the process exits with failure).
  */
 int chq_run(const struct chq_site_conf *conf, bool detach);
-
-/**
- * chq_driver_order() - which drivers to try, in order.
- * @out:  room for CHQ_DRIVER__COUNT kinds.
- * @why:  static text, for the log.
- * Return: how many.
- */
-int chq_driver_order(const struct chq_site_conf *conf, enum chq_conf_driver *out, const char **why);

@@ -4,8 +4,8 @@
 #include "base/err.h"
 #include "dataplane/locals.h"
 #include "dataplane/manager.h"
-#include "fuzz.h"
 #include "proto/aead.h"
+#include "tests/fuzz/fuzz.h"
 
 /*
  * A manager that takes one command after another: u16 length (LE), then so many bytes. The lengths and types need not
