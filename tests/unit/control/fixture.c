@@ -1,6 +1,5 @@
 #include "tests/unit/control/fixture.h"
 
-#include <cmocka.h>
 #include <event2/event.h>
 #include <ftw.h>
 #include <setjmp.h>
@@ -12,6 +11,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "base/err.h"
 #include "base/log.h"

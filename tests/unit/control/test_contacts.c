@@ -1,0 +1,548 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "proto/e2e_fmt.h"
+#include "proto/grant.h"
+#include "tests/unit/control/fixture.h"
+
+static void
+ctl(struct fixture *f, const char *noun, const char *verb, const char *a, const char *b)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "{\"noun\":\"%s\",\"verb\":\"%s\",\"args\":[\"%s\"%s%s%s]}\n",
+		 noun, verb, a, b ? ",\"" : "", b ? b : "", b ? "\"" : "");
+	assert_non_null(strstr(fixture_ctl(f, line), "\"ok\":true"));
+}
+
+static void
+make_friends(struct fixture *f, const char *a, const char *b)
+{
+	ctl(f, "friend", "request", a, b);
+	ctl(f, "friend", "confirm", b, a);
+}
+
+static Chasqui__ContactsPage *
+contacts(struct fixture *f, struct fix_client *c, uint64_t version, uint64_t cursor)
+{
+	Chasqui__ContactsRequest m = CHASQUI__CONTACTS_REQUEST__INIT;
+	ProtobufCMessage *reply;
+
+	m.version = version;
+	m.cursor = cursor;
+	assert_int_equal(client_call(f, c, CHASQUI__METHOD__METHOD_CONTACTS, &m.base,
+				     &chasqui__contacts_page__descriptor, &reply),
+			 CHASQUI__CODE__OK);
+	return (Chasqui__ContactsPage *)reply;
+}
+
+static Chasqui__Code
+grant(struct fixture *f, struct fix_client *c, uint64_t account, uint64_t *out)
+{
+	Chasqui__GrantRequest m = CHASQUI__GRANT_REQUEST__INIT;
+	ProtobufCMessage *reply = NULL;
+	Chasqui__Code code;
+
+	m.account = account;
+	code = client_call(f, c, CHASQUI__METHOD__METHOD_GRANT, &m.base,
+			   &chasqui__grant_reply__descriptor, &reply);
+	if (reply) {
+		*out = ((Chasqui__GrantReply *)reply)->grant;
+		protobuf_c_message_free_unpacked(reply, NULL);
+	}
+	return code;
+}
+
+/* By the key that the dataplane was given for the receiver's session. */
+static int
+grant_ok_at_dataplane(struct fixture *f, const struct fix_client *to, uint64_t g, uint64_t sender,
+		      uint64_t receiver)
+{
+	struct chq_sipkey key = chq_sipkey_load(f->slot[to->ref.slot].open.grant_key);
+
+	return chq_grant_ok(g, key, CHQ_KIND_ACCOUNT, sender, receiver, chq_day());
+}
+
+static void
+a_friend_is_listed_with_status_address_and_a_grant_that_the_dataplane_takes(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	Chasqui__ContactsPage *p;
+
+	make_friends(f, "alice", "bob");
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &bob, 2, "bob");
+	p = contacts(f, &alice, 0, 0);
+	assert_int_equal(p->n_contact, 1);
+	assert_int_equal(p->contact[0]->account, 2);
+	assert_string_equal(p->contact[0]->login, "bob");
+	assert_int_equal(p->contact[0]->relation, CHASQUI__RELATION__RELATION_FRIEND);
+	assert_int_equal(p->contact[0]->status, CHASQUI__STATUS__STATUS_ONLINE);
+	assert_int_equal(p->contact[0]->n_address, 1);
+	assert_int_equal(p->contact[0]->address[0]->ip.data[3], 2);
+	assert_int_equal(p->next_cursor, 0);
+	assert_true(grant_ok_at_dataplane(f, &bob, p->contact[0]->grant, 1, 2));
+	assert_false(grant_ok_at_dataplane(f, &bob, p->contact[0]->grant, 3, 2));
+	assert_int_equal(p->contact[0]->grant >> 48, chq_day() + 30);
+	chasqui__contacts_page__free_unpacked(p, NULL);
+}
+
+static void
+addresses_are_kept_back_when_the_configuration_says_so(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	Chasqui__ContactsPage *p;
+
+	f->conf.p2p.share_addresses = false;
+	make_friends(f, "alice", "bob");
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &bob, 2, "bob");
+	p = contacts(f, &alice, 0, 0);
+	assert_int_equal(p->contact[0]->status, CHASQUI__STATUS__STATUS_ONLINE);
+	assert_int_equal(p->contact[0]->n_address, 0);
+	chasqui__contacts_page__free_unpacked(p, NULL);
+}
+
+static void
+who_asks_and_who_was_asked_get_neither_grant_nor_status(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	Chasqui__ContactsPage *p;
+
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &bob, 2, "bob");
+	ctl(f, "friend", "request", "alice", "bob");
+	p = contacts(f, &alice, 0, 0);
+	assert_int_equal(p->contact[0]->relation, CHASQUI__RELATION__RELATION_ASKED);
+	assert_int_equal(p->contact[0]->grant, 0);
+	assert_int_equal(p->contact[0]->status, CHASQUI__STATUS__STATUS_UNKNOWN);
+	chasqui__contacts_page__free_unpacked(p, NULL);
+	p = contacts(f, &bob, 0, 0);
+	assert_int_equal(p->contact[0]->relation, CHASQUI__RELATION__RELATION_ASKS_ME);
+	assert_int_equal(p->contact[0]->grant, 0);
+	chasqui__contacts_page__free_unpacked(p, NULL);
+}
+
+static void
+a_list_that_is_up_to_date_is_answered_with_those_online_only(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	Chasqui__ContactsPage *p;
+	uint64_t version;
+
+	make_friends(f, "alice", "bob");
+	make_friends(f, "alice", "carol");
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &bob, 2, "bob");
+	p = contacts(f, &alice, 0, 0);
+	assert_int_equal(p->n_contact, 2);
+	assert_false(p->unchanged);
+	version = p->version;
+	chasqui__contacts_page__free_unpacked(p, NULL);
+	p = contacts(f, &alice, version, 0);
+	assert_true(p->unchanged);
+	assert_int_equal(p->n_contact, 1);
+	assert_int_equal(p->contact[0]->account, 2);
+	chasqui__contacts_page__free_unpacked(p, NULL);
+}
+
+static void
+pages_together_hold_every_friend_once(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice;
+	unsigned seen[64] = { 0 }, pages = 0;
+	uint64_t cursor = 0;
+	char name[80], line[200];
+
+	for (unsigned i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "friend-with-quite-a-long-name-%02u", i);
+		snprintf(line, sizeof(line),
+			 "{\"noun\":\"user\",\"verb\":\"add\",\"args\":[\"%s\"],"
+			 "\"opts\":{\"password\":\"secret word\"}}\n",
+			 name);
+		assert_non_null(strstr(fixture_ctl(f, line), "\"ok\":true"));
+		make_friends(f, "alice", name);
+	}
+	client_online(f, &alice, 1, "alice");
+	do {
+		Chasqui__ContactsPage *p = contacts(f, &alice, 0, cursor);
+
+		for (size_t i = 0; i < p->n_contact; i++)
+			seen[p->contact[i]->account]++;
+		cursor = p->next_cursor;
+		pages++;
+		chasqui__contacts_page__free_unpacked(p, NULL);
+	} while (cursor);
+	assert_true(pages > 1);
+	for (unsigned i = 4; i < 44; i++) /* 1 to 3 are those of the fixture */
+		assert_int_equal(seen[i], 1);
+}
+
+static void
+a_grant_is_given_for_friends_and_refused_alike_for_strangers_and_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	uint64_t g = 0;
+
+	make_friends(f, "alice", "bob");
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &bob, 2, "bob");
+	assert_int_equal(grant(f, &alice, 2, &g), CHASQUI__CODE__OK);
+	assert_true(grant_ok_at_dataplane(f, &bob, g, 1, 2));
+	assert_int_equal(grant(f, &alice, 3, &g), CHASQUI__CODE__E_NOUSER);
+	assert_int_equal(grant(f, &alice, 99, &g), CHASQUI__CODE__E_NOUSER);
+}
+
+static void
+punted_frames_say_offline_to_holders_of_a_grant_and_unknown_to_all_others(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice;
+	uint64_t g = 0;
+
+	make_friends(f, "alice", "bob");
+	client_online(f, &alice, 1, "alice");
+	grant(f, &alice, 2, &g);
+	client_punt(f, &alice, 1, 2, g, CHQ_DP_WHY_UNKNOWN);
+	client_punt(f, &alice, 1, 2, g, CHQ_DP_WHY_SILENT);
+	client_punt(f, &alice, 1, 2, g, CHQ_DP_WHY_DEVICE);
+	FIX_UNTIL(f, client_notices(f, &alice, CHQ_NOTICE_OFFLINE) == 3);
+	client_punt(f, &alice, 1, 2, g ^ 1, CHQ_DP_WHY_GRANT); /* bad grant */
+	client_punt(f, &alice, 1, 3, g, CHQ_DP_WHY_UNKNOWN);   /* not a contact */
+	client_punt(f, &alice, 1, 99, g, CHQ_DP_WHY_UNKNOWN);  /* nobody */
+	client_punt(f, &alice, 1, 2, g, CHQ_DP_WHY_DENIED);    /* denied */
+	FIX_UNTIL(f, client_notices(f, &alice, CHQ_NOTICE_UNKNOWN) == 4);
+	assert_int_equal(client_notices(f, &alice, CHQ_NOTICE_OFFLINE), 3);
+	/* It names the frame. */
+	assert_int_equal(f->frame[f->frames - 1].h.message, 77);
+	assert_int_equal(f->frame[f->frames - 1].h.body_len, 0);
+	ctl(f, "user", "disable", "bob", NULL);
+	client_punt(f, &alice, 1, 2, g, CHQ_DP_WHY_UNKNOWN);
+	FIX_UNTIL(f, client_notices(f, &alice, CHQ_NOTICE_UNKNOWN) == 5);
+}
+
+static void
+presence_is_told_once_and_to_online_friends_only(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob, carol, again;
+
+	make_friends(f, "alice", "bob");
+	client_online(f, &bob, 2, "bob");
+	client_online(f, &carol, 3, "carol");
+	client_online(f, &alice, 1, "alice");
+	FIX_UNTIL(f, client_presence(f, &bob, 1, CHASQUI__STATUS__STATUS_ONLINE) == 1);
+	client_ack_all(f, &bob);
+	/* A second session of the same account is no news. */
+	again = alice;
+	client_hello(f, &again);
+	client_confirm(f, &again);
+	fixture_settle(f);
+	assert_int_equal(client_presence(f, &bob, 1, CHASQUI__STATUS__STATUS_ONLINE), 1);
+	client_event(f, &again, CHQ_DP_EV_SILENT);
+	FIX_UNTIL(f, client_presence(f, &bob, 1, CHASQUI__STATUS__STATUS_OFFLINE) == 1);
+	client_ack_all(f, &bob);
+	fixture_settle(f);
+	assert_int_equal(client_presence(f, &bob, 1, CHASQUI__STATUS__STATUS_OFFLINE), 1);
+	assert_int_equal(client_presence(f, &carol, 1, CHASQUI__STATUS__STATUS_ONLINE) +
+				 client_presence(f, &carol, 1, CHASQUI__STATUS__STATUS_OFFLINE),
+			 0);
+}
+
+static void
+a_push_is_sent_again_until_it_is_acknowledged(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	unsigned sent;
+
+	f->ctl.timing.push_first_ms = f->ctl.timing.push_max_ms = 10;
+	make_friends(f, "alice", "bob");
+	client_online(f, &bob, 2, "bob");
+	client_online(f, &alice, 1, "alice");
+	FIX_UNTIL(f, client_presence(f, &bob, 1, CHASQUI__STATUS__STATUS_ONLINE) >= 3);
+	client_ack_all(f, &bob);
+	FIX_UNTIL(f, chq_list_empty(&f->ctl.pushing));
+	sent = client_presence(f, &bob, 1, CHASQUI__STATUS__STATUS_ONLINE);
+	fixture_settle(f);
+	assert_int_equal(client_presence(f, &bob, 1, CHASQUI__STATUS__STATUS_ONLINE), sent);
+}
+
+static void
+a_newer_presence_takes_the_place_of_one_that_was_not_acknowledged(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	unsigned online;
+
+	f->ctl.timing.push_first_ms = f->ctl.timing.push_max_ms = 10;
+	make_friends(f, "alice", "bob");
+	client_online(f, &bob, 2, "bob");
+	client_online(f, &alice, 1, "alice");
+	FIX_UNTIL(f, client_presence(f, &bob, 1, CHASQUI__STATUS__STATUS_ONLINE) >= 1);
+	client_event(f, &alice, CHQ_DP_EV_SILENT);
+	FIX_UNTIL(f, client_presence(f, &bob, 1, CHASQUI__STATUS__STATUS_OFFLINE) >= 1);
+	online = client_presence(f, &bob, 1, CHASQUI__STATUS__STATUS_ONLINE);
+	FIX_UNTIL(f, client_presence(f, &bob, 1, CHASQUI__STATUS__STATUS_OFFLINE) >= 3);
+	assert_int_equal(client_presence(f, &bob, 1, CHASQUI__STATUS__STATUS_ONLINE), online);
+	assert_int_equal(session_find(&f->ctl.sessions, bob.ref)->pushes_used, 1);
+}
+
+static void
+asking_and_confirming_makes_friends_and_tells_both(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	Chasqui__FriendRequest m = CHASQUI__FRIEND_REQUEST__INIT;
+	ProtobufCMessage *reply;
+	char bob_name[] = "BOB";
+	uint64_t g;
+
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &bob, 2, "bob");
+	m.login = bob_name;
+	assert_int_equal(client_call(f, &alice, CHASQUI__METHOD__METHOD_FRIEND_REQUEST, &m.base,
+				     &chasqui__friend_reply__descriptor, &reply),
+			 CHASQUI__CODE__OK);
+	assert_int_equal(((Chasqui__FriendReply *)reply)->account, 2);
+	assert_int_equal(((Chasqui__FriendReply *)reply)->relation,
+			 CHASQUI__RELATION__RELATION_ASKED);
+	protobuf_c_message_free_unpacked(reply, NULL);
+	FIX_UNTIL(f, client_pushes(f, &bob, CHASQUI__PUSH__BODY_CONTACTS_CHANGED) >= 1);
+	assert_int_equal(grant(f, &alice, 2, &g), CHASQUI__CODE__E_NOUSER);
+	chasqui__friend_request__init(&m);
+	m.account = 1;
+	assert_int_equal(client_call(f, &bob, CHASQUI__METHOD__METHOD_FRIEND_CONFIRM, &m.base, NULL,
+				     NULL),
+			 CHASQUI__CODE__OK);
+	FIX_UNTIL(f, client_pushes(f, &alice, CHASQUI__PUSH__BODY_CONTACTS_CHANGED) >= 2);
+	assert_int_equal(grant(f, &alice, 2, &g), CHASQUI__CODE__OK);
+	assert_int_equal(grant(f, &bob, 1, &g), CHASQUI__CODE__OK);
+}
+
+static void
+wrong_friend_requests_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice;
+	Chasqui__FriendRequest m = CHASQUI__FRIEND_REQUEST__INIT;
+	char nobody[] = "nobody", bob[] = "bob";
+
+	client_online(f, &alice, 1, "alice");
+	assert_int_equal(client_call(f, &alice, CHASQUI__METHOD__METHOD_FRIEND_REQUEST, &m.base,
+				     NULL, NULL),
+			 CHASQUI__CODE__E_MALFORMED); /* neither */
+	m.login = nobody;
+	assert_int_equal(client_call(f, &alice, CHASQUI__METHOD__METHOD_FRIEND_REQUEST, &m.base,
+				     NULL, NULL),
+			 CHASQUI__CODE__E_NOUSER);
+	m.login = bob;
+	assert_int_equal(client_call(f, &alice, CHASQUI__METHOD__METHOD_FRIEND_CONFIRM, &m.base,
+				     NULL, NULL),
+			 CHASQUI__CODE__E_MALFORMED); /* never asked */
+	ctl(f, "user", "disable", "bob", NULL);
+	assert_int_equal(client_call(f, &alice, CHASQUI__METHOD__METHOD_FRIEND_REQUEST, &m.base,
+				     NULL, NULL),
+			 CHASQUI__CODE__E_NOUSER);
+}
+
+static void
+a_mutation_asked_again_is_answered_from_the_store_even_by_a_later_server(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice;
+	Chasqui__FriendRequest m = CHASQUI__FRIEND_REQUEST__INIT;
+	uint64_t id;
+
+	client_online(f, &alice, 1, "alice");
+	m.account = 2;
+	assert_int_equal(client_call(f, &alice, CHASQUI__METHOD__METHOD_FRIEND_REQUEST, &m.base,
+				     NULL, NULL),
+			 CHASQUI__CODE__OK);
+	id = alice.last_id;
+	client_ask_id(f, &alice, id, CHASQUI__METHOD__METHOD_FRIEND_REQUEST, &m.base);
+	FIX_UNTIL(f, client_answers(f, &alice, id) == 2);
+	assert_int_equal(f->ctl.count[COUNT_REQUEST_AGAIN], 1);
+	fixture_stop(f);
+	fixture_start(f);
+	client_ask_id(f, &alice, id, CHASQUI__METHOD__METHOD_FRIEND_REQUEST, &m.base);
+	FIX_UNTIL(f, client_answers(f, &alice, id) == 3);
+	assert_int_equal(f->ctl.count[COUNT_REQUEST_AGAIN], 1);
+}
+
+static void
+an_id_older_than_the_answers_kept_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice;
+	Chasqui__FriendRequest m = CHASQUI__FRIEND_REQUEST__INIT;
+	uint64_t first;
+	Chasqui__FromServer *a;
+
+	client_online(f, &alice, 1, "alice");
+	m.account = 2;
+	first = alice.last_id + 1;
+	for (unsigned i = 0; i < 34; i++)
+		assert_int_equal(client_call(f, &alice, CHASQUI__METHOD__METHOD_FRIEND_REQUEST,
+					     &m.base, NULL, NULL),
+				 CHASQUI__CODE__OK);
+	client_ask_id(f, &alice, first, CHASQUI__METHOD__METHOD_FRIEND_REQUEST, &m.base);
+	FIX_UNTIL(f, client_answers(f, &alice, first) == 2);
+	a = client_answer(f, &alice, first);
+	assert_int_equal(a->response->code, CHASQUI__CODE__E_EXPIRED);
+	chasqui__from_server__free_unpacked(a, NULL);
+}
+
+static void
+a_removed_friend_cannot_write_any_more_present_or_absent(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	uint64_t g = 0;
+
+	make_friends(f, "alice", "bob");
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &bob, 2, "bob");
+	grant(f, &alice, 2, &g);
+	assert_true(grant_ok_at_dataplane(f, &bob, g, 1, 2));
+	ctl(f, "friend", "remove", "bob", "alice");
+	FIX_UNTIL(f, f->grant_keys >= 2);
+	assert_false(grant_ok_at_dataplane(f, &bob, g, 1, 2));
+	client_event(f, &bob, CHQ_DP_EV_SILENT);
+	client_punt(f, &alice, 1, 2, g, CHQ_DP_WHY_UNKNOWN);
+	FIX_UNTIL(f, client_notices(f, &alice, CHQ_NOTICE_UNKNOWN) == 1);
+	assert_int_equal(grant(f, &alice, 2, &g), CHASQUI__CODE__E_NOUSER);
+}
+
+/* The keys of an account with one device. */
+struct e2e {
+	struct chq_signkey account, device;
+	uint8_t list[CHQ_DEVICE_LIST_LEN(1)], prekey[CHQ_PREKEY_LEN];
+};
+
+static void
+e2e_make(struct e2e *e, uint64_t account, uint64_t version)
+{
+	struct chq_device_list list = { .account = account, .version = version, .count = 1 };
+	struct chq_prekey prekey = { .account = account, .device = 1, .id = 5, .expiry_ms = 9 };
+
+	chq_ed25519_keypair(&e->account);
+	chq_ed25519_keypair(&e->device);
+	list.device[0].device = 1;
+	memcpy(list.device[0].sign, e->device.public, 32);
+	assert_int_equal(chq_device_list_build(&list, &e->account, e->list, sizeof(e->list)),
+			 sizeof(e->list));
+	chq_prekey_build(&prekey, &e->device, e->prekey);
+}
+
+static Chasqui__Code
+publish(struct fixture *f, struct fix_client *c, struct e2e *e)
+{
+	Chasqui__KeysPublish m = CHASQUI__KEYS_PUBLISH__INIT;
+
+	m.device_list = (ProtobufCBinaryData){ sizeof(e->list), e->list };
+	m.account_key = (ProtobufCBinaryData){ 32, e->account.public };
+	m.prekey = (ProtobufCBinaryData){ sizeof(e->prekey), e->prekey };
+	return client_call(f, c, CHASQUI__METHOD__METHOD_KEYS_PUBLISH, &m.base, NULL, NULL);
+}
+
+static Chasqui__Code
+keys_of(struct fixture *f, struct fix_client *c, uint64_t account, ProtobufCMessage **reply)
+{
+	Chasqui__KeysRequest m = CHASQUI__KEYS_REQUEST__INIT;
+
+	m.account = account;
+	return client_call(f, c, CHASQUI__METHOD__METHOD_KEYS_GET, &m.base,
+			   &chasqui__keys_reply__descriptor, reply);
+}
+
+static void
+published_keys_reach_friends_and_nobody_else(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob, carol;
+	ProtobufCMessage *reply;
+	Chasqui__KeysReply *keys;
+	struct e2e e;
+
+	make_friends(f, "alice", "bob");
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &bob, 2, "bob");
+	client_online(f, &carol, 3, "carol");
+	e2e_make(&e, 1, 1);
+	assert_int_equal(publish(f, &alice, &e), CHASQUI__CODE__OK);
+	assert_int_equal(publish(f, &alice, &e), CHASQUI__CODE__OK); /* the same again */
+	assert_int_equal(keys_of(f, &bob, 1, &reply), CHASQUI__CODE__OK);
+	keys = (Chasqui__KeysReply *)reply;
+	assert_memory_equal(keys->account_key.data, e.account.public, 32);
+	assert_int_equal(keys->device_list.len, sizeof(e.list));
+	assert_memory_equal(keys->device_list.data, e.list, sizeof(e.list));
+	assert_int_equal(keys->n_prekey, 1);
+	assert_int_equal(keys->prekey[0]->device, 1);
+	assert_memory_equal(keys->prekey[0]->prekey.data, e.prekey, sizeof(e.prekey));
+	protobuf_c_message_free_unpacked(reply, NULL);
+	assert_int_equal(keys_of(f, &alice, 1, &reply), CHASQUI__CODE__OK);
+	protobuf_c_message_free_unpacked(reply, NULL);
+	assert_int_equal(keys_of(f, &carol, 1, &reply), CHASQUI__CODE__E_NOUSER);
+	assert_int_equal(keys_of(f, &carol, 99, &reply), CHASQUI__CODE__E_NOUSER);
+}
+
+static void
+keys_that_are_not_ones_own_or_not_signed_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice;
+	struct e2e e, other;
+
+	client_online(f, &alice, 1, "alice");
+	e2e_make(&e, 2, 1); /* bob's */
+	assert_int_equal(publish(f, &alice, &e), CHASQUI__CODE__E_DENIED);
+	e2e_make(&e, 1, 1);
+	e.list[20] ^= 1;
+	assert_int_equal(publish(f, &alice, &e), CHASQUI__CODE__E_MALFORMED);
+	e2e_make(&e, 1, 2);
+	e.prekey[50] ^= 1;
+	assert_int_equal(publish(f, &alice, &e), CHASQUI__CODE__E_MALFORMED);
+	e2e_make(&e, 1, 2);
+	assert_int_equal(publish(f, &alice, &e), CHASQUI__CODE__OK);
+	e2e_make(&other, 1, 3); /* another account key */
+	assert_int_equal(publish(f, &alice, &other), CHASQUI__CODE__E_DENIED);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_friend_is_listed_with_status_address_and_a_grant_that_the_dataplane_takes),
+		T(addresses_are_kept_back_when_the_configuration_says_so),
+		T(who_asks_and_who_was_asked_get_neither_grant_nor_status),
+		T(a_list_that_is_up_to_date_is_answered_with_those_online_only),
+		T(pages_together_hold_every_friend_once),
+		T(a_grant_is_given_for_friends_and_refused_alike_for_strangers_and_nobody),
+		T(punted_frames_say_offline_to_holders_of_a_grant_and_unknown_to_all_others),
+		T(presence_is_told_once_and_to_online_friends_only),
+		T(a_push_is_sent_again_until_it_is_acknowledged),
+		T(a_newer_presence_takes_the_place_of_one_that_was_not_acknowledged),
+		T(asking_and_confirming_makes_friends_and_tells_both),
+		T(wrong_friend_requests_are_refused),
+		T(a_mutation_asked_again_is_answered_from_the_store_even_by_a_later_server),
+		T(an_id_older_than_the_answers_kept_is_refused),
+		T(a_removed_friend_cannot_write_any_more_present_or_absent),
+		T(published_keys_reach_friends_and_nobody_else),
+		T(keys_that_are_not_ones_own_or_not_signed_are_refused),
+	};
+	return cmocka_run_group_tests_name("control/contacts", tests, NULL, NULL);
+}
