@@ -176,6 +176,10 @@ open_ports(struct chq_dpdk *d, const struct chq_site_conf *conf, char *err, size
 		d->n_ports++;
 		for (unsigned int w = 0; w < d->n_workers; w++)
 			chq_dpdk_assign(d, p, w, (uint16_t)w);
+		CHQ_LOG_WARN("port-without-kernel",
+			     "port=%s effect=\"no ARP, neighbour discovery or ping: tell the "
+			     "port's MAC to its neighbours\"",
+			     p->name);
 		CHQ_LOG_INFO("port-started", "port=%s driver=dpdk rx_queues=%u tx_queues=%u",
 			     p->name, p->rx_queues, p->tx_queues);
 	}

@@ -307,7 +307,8 @@ attach_loaded(struct chq_xdp_link *l, const char *dir, struct steer_bpf *skel, c
 	attached_prog(l->ifindex, &l->native);
 	if (!l->native && !l->why_generic[0])
 		snprintf(l->why_generic, sizeof(l->why_generic),
-			 "it was generic when it was attached");
+			 "it was attached so by an earlier start; after `chasqui-dataplane detach` "
+			 "native mode is tried again");
 	return 0;
 }
 

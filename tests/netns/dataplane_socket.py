@@ -20,21 +20,8 @@ import dp
 KILLS = 5
 
 
-def ask_status(d, verb):
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(10)
-        s.connect(f"{d.dir}/dataplane-{d.instance}-status.sock")
-        s.sendall(json.dumps({"id": 1, "noun": "dp", "verb": verb, "opts": {}}).encode() + b"\n")
-        line = b""
-        while not line.endswith(b"\n"):
-            line += s.recv(65536)
-    answer = json.loads(line)
-    assert answer["ok"] and answer["id"] == 1, answer
-    return answer["data"]
-
-
 def total(d, name):
-    return ask_status(d, "stats")["total"].get(name, 0)
+    return d.ask("stats")["total"].get(name, 0)
 
 
 def dump(control):
@@ -112,7 +99,7 @@ def second_one(d):
 
 
 def figures(d):
-    stats, status = ask_status(d, "stats"), ask_status(d, "status")
+    stats, status = d.ask("stats"), d.ask("status")
     total_of = stats["total"]
     for name, value in total_of.items():
         parts = [w.get(name, 0) for w in stats["workers"]] + [stats["manager"].get(name, 0)]

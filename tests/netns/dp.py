@@ -131,11 +131,12 @@ class Net:
         for key, value in values.items():
             run("ip", "netns", "exec", ns, "sysctl", "-qw", f"{key.replace('__', '.')}={value}")
 
-    def veth(self, server, ifname, client, number, queues=1):
+    def veth(self, server, ifname, client, number, queues=1, peer_queues=0):
         """server/ifname <-> client/eth0 with 10.77.N.1 <-> .2 and fd77:N::1 <-> ::2."""
         q = ["numrxqueues", queues, "numtxqueues", queues]
+        peer = ["numrxqueues", peer_queues or queues, "numtxqueues", peer_queues or queues]
         run("ip", "link", "add", ifname, "netns", server, *q, "type", "veth", "peer", "name", "eth0",
-            "netns", client, *q)  # fmt: skip
+            "netns", client, *peer)  # fmt: skip
         for ns, dev, host in ((server, ifname, 1), (client, "eth0", 2)):
             self.sysctl(ns, **{f"net__ipv6__conf__{dev}__accept_dad": 0})
             self.ip(ns, "addr", "add", f"10.77.{number}.{host}/24", "dev", dev)
@@ -254,6 +255,19 @@ class Dataplane:
 
     def call(self, *args):
         return subprocess.run(self.command(*args), capture_output=True, text=True, check=False)
+
+    def ask(self, verb):
+        """What the read-only socket says: status, stats, ports."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(f"{self.dir}/dataplane-{self.instance}-status.sock")
+            s.sendall(json.dumps({"id": 1, "noun": "dp", "verb": verb, "opts": {}}).encode() + b"\n")
+            line = b""
+            while not line.endswith(b"\n"):
+                line += s.recv(65536)
+        answer = json.loads(line)
+        assert answer["ok"] and answer["id"] == 1, answer
+        return answer["data"]
 
     def close(self):
         if self.proc and self.proc.poll() is None:

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""
+af_xdp_odd.py PROGRAM: the driver af_xdp where not all is as it should be.
+
+      ns c1                         ns srv                          ns c2
+    eth0 10.77.1.2  ──── veth ──── vs1 10.77.1.1
+                                   vs2 10.77.2.1 ──── veth ──── eth0 10.77.2.2
+
+Killed at any moment of its start; an interface that is gone and comes back; an interface without native XDP (the
+client's end of vs2 has more transmit queues than vs2 has receive queues); and what it refuses, with words that help.
+"""
+import random
+import sys
+import time
+
+import dp
+
+START_KILLS = 15
+
+
+def talk(net, control, c1, c2):
+    a = dp.Client(net, c1, "10.77.1.1").log_in(control, 1001)
+    b = dp.Client(net, c2, "10.77.2.1").log_in(control, 1002)
+    done = dp.chat(a, b)
+    a.close()
+    b.close()
+    return done
+
+
+def start(net, d, c1, c2, text):
+    d.start()
+    control = dp.Control(d)
+    dp.check(talk(net, control, c1, c2), text)
+    control.close()
+
+
+def killed_while_starting(d):
+    random.seed(4700)
+    for _ in range(START_KILLS):
+        d.start()
+        time.sleep(random.uniform(0, 0.5))  # any moment will do
+        d.kill()
+
+
+def generic_is_explained(d):
+    ports = {p["name"]: p for p in d.ask("ports")}
+    dp.check(ports["vs1"]["mode"] == "native", "an interface that can is in native mode")
+    dp.check(ports["vs2"]["mode"] == "generic" and "transmit queues" in ports["vs2"]["why_generic"],
+             "one that cannot is in generic mode, and says why")  # fmt: skip
+    dp.check(any("10.77.1.1" in a for a in ports["vs1"]["addresses"]), "a port tells its addresses")
+
+
+def refusals(program, srv):
+    cases = [
+        ("af_xdp", {"interfaces": ["nix0"]}, "nix0: no such network interface"),
+        ("af_xdp", {"interfaces": ["vs1"], "workers": 2}, "vs1 has 1 receive queue"),
+        ("af_xdp", {"interfaces": ["vs1"], "memory": "16MiB"}, "dataplane.memory is 16 MiB"),
+        ("af_xdp", {"interfaces": ["vs1"], "tables": "file"}, "dataplane.tables: bpf"),
+        ("dpdk", {"ports": ["net_nix0"], "addresses": ["10.0.0.1"]}, "DPDK has no such port"),
+        ("dpdk", {"ports": ["net_tap0,iface=dtap0"]}, "dataplane.addresses"),
+        ("dpdk", {"ports": ["net_tap0,iface=dtap0"], "addresses": ["10.0.0.1"], "workers": 20},
+         "dataplane.workers can be 16 at most"),
+    ]  # fmt: skip
+    for driver, conf, text in cases:
+        d = dp.Dataplane(program, srv, driver, **conf)
+        try:
+            got = d.call("run")
+            said = next((line for line in got.stderr.splitlines() if "driver-refused" in line), got.stderr)
+            dp.check(got.returncode != 0 and text in said, f"refused with a word that helps: {text}")
+        finally:
+            d.close()
+
+
+def main(program):
+    net, d = dp.Net(), None
+    try:
+        srv, c1, c2 = (net.add(n) for n in ("srv", "c1", "c2"))
+        net.veth(srv, "vs1", c1, 1)
+        net.veth(srv, "vs2", c2, 2, peer_queues=2)
+        d = dp.Dataplane(program, srv, "af_xdp", interfaces=["vs1", "vs2"])
+        start(net, d, c1, c2, "frames flow between native and generic mode")
+        generic_is_explained(d)
+        d.stop()
+        killed_while_starting(d)
+        start(net, d, c1, c2, f"killed {START_KILLS} times while starting, it starts")
+        d.stop()
+        net.ip(srv, "link", "del", "vs1")
+        net.veth(srv, "vs1", c1, 1)
+        start(net, d, c1, c2, "an interface that is another one by now is attached anew")
+        d.stop()
+        d.call("detach")
+        refusals(program, srv)
+    except BaseException:
+        if d:
+            print(d.text(), file=sys.stderr)
+        raise
+    finally:
+        if d:
+            d.close()
+        net.close()
+
+
+main(sys.argv[1])
