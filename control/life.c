@@ -137,7 +137,7 @@ life_confirmed(struct control *ctl, struct session *s)
 		s->grant_epoch = epoch;
 		dp_send_grant_key(ctl, s->account, epoch);
 	}
-	control_count(ctl, COUNT_LOGIN_KEY);
+	control_count(ctl, COUNT_LOGIN_DEVICE);
 	life_open(ctl, s);
 }
 

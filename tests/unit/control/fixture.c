@@ -332,7 +332,8 @@ fixture_teardown(void **state)
 	event_base_free(f->base);
 	if (f->dp >= 0)
 		close(f->dp);
-	close(f->listener);
+	if (f->listener >= 0)
+		close(f->listener);
 	nftw(f->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	chq_site_conf_free(&f->conf);
 	free(f->frame);

@@ -1,0 +1,325 @@
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "tests/unit/control/fixture.h"
+
+static int
+ctl_connect(struct fixture *f)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", f->conf.control.socket);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&un, sizeof(un)), 0);
+	return fd;
+}
+
+/* Everything until the server closes or @lines lines have come. Return: lines; *@closed says which. */
+static unsigned
+ctl_lines(struct fixture *f, int fd, unsigned lines, char *buf, size_t size, bool *closed)
+{
+	size_t used = 0;
+	unsigned got = 0;
+
+	*closed = false;
+	for (unsigned tries = 0; tries < 40000 && got < lines && !*closed; tries++) {
+		ssize_t n = recv(fd, buf + used, size - 1 - used, 0);
+
+		for (ssize_t i = 0; i < n; i++)
+			got += buf[used + (size_t)i] == '\n';
+		used += n > 0 ? (size_t)n : 0;
+		*closed = n == 0 || (n < 0 && errno == ECONNRESET);
+		if (n <= 0)
+			fixture_step(f);
+	}
+	buf[used] = '\0';
+	return got;
+}
+
+static void
+garbage_is_answered_with_an_error_and_the_next_request_works(void **state)
+{
+	static const char *const garbage[] = {
+		"\n",
+		"not json\n",
+		"[1,2]\n",
+		"{\"noun\":7}\n",
+		"{\"noun\":\"user\",\"verb\":\"fly\"}\n",
+		"{\"noun\":\"user\",\"verb\":\"show\"}\n",
+		"{\"noun\":\"user\",\"verb\":\"show\",\"args\":[\"\\u0000\"]}\n",
+		"{\"noun\":\"user\",\"verb\":\"list\",\"opts\":{\"limit\":\"0\"}}\n",
+		"{\"noun\":\"user\",\"verb\":\"list\",\"opts\":{\"cursor\":\"x\"}}\n",
+		"{\"noun\":\"session\",\"verb\":\"kick\",\"args\":[\"-1\"]}\n",
+		"{\"noun\":\"session\",\"verb\":\"kick\",\"args\":[\"4294967295\"]}\n",
+		"{\"noun\":\"dp\",\"verb\":\"stats\"}\n",
+		"\xff\xfe\n",
+	};
+	struct fixture *f = *state;
+	char buf[4096];
+	bool closed;
+	int fd = ctl_connect(f);
+
+	for (unsigned i = 0; i < sizeof(garbage) / sizeof(garbage[0]); i++) {
+		assert_int_equal(send(fd, garbage[i], strlen(garbage[i]), 0), strlen(garbage[i]));
+		assert_int_equal(ctl_lines(f, fd, 1, buf, sizeof(buf), &closed), 1);
+		assert_non_null(strstr(buf, "\"ok\":false"));
+		assert_non_null(strstr(buf, "\"code\":\"E"));
+	}
+	assert_int_equal(send(fd, "{\"noun\":\"user\",\"verb\":\"list\"}\n", 31, 0), 31);
+	assert_int_equal(ctl_lines(f, fd, 1, buf, sizeof(buf), &closed), 1);
+	assert_non_null(strstr(buf, "\"ok\":true"));
+	close(fd);
+}
+
+static void
+requests_sent_together_are_answered_in_order(void **state)
+{
+	static const char two[] =
+		"{\"id\":1,\"noun\":\"user\",\"verb\":\"passwd\",\"args\":[\"alice\"],"
+		"\"opts\":{\"password\":\"another secret\"}}\n"
+		"{\"id\":2,\"noun\":\"user\",\"verb\":\"list\"}\n"
+		"{\"id\":3,\"noun\":\"status\",\"verb\":\"show\"}\n";
+	struct fixture *f = *state;
+	char buf[8192];
+	bool closed;
+	int fd = ctl_connect(f);
+
+	assert_int_equal(send(fd, two, sizeof(two) - 1, 0), sizeof(two) - 1);
+	shutdown(fd, SHUT_WR); /* what was sent is still answered */
+	assert_int_equal(ctl_lines(f, fd, 3, buf, sizeof(buf), &closed), 3);
+	assert_true(strstr(buf, "\"id\":1") < strstr(buf, "\"id\":2"));
+	assert_true(strstr(buf, "\"id\":2") < strstr(buf, "\"id\":3"));
+	assert_int_equal(ctl_lines(f, fd, 1, buf, sizeof(buf), &closed), 0);
+	assert_true(closed);
+	close(fd);
+}
+
+static void
+a_line_without_end_is_refused_and_cut_off(void **state)
+{
+	struct fixture *f = *state;
+	char *line = malloc(CHQ_HOP_BODY_MAX * 100), buf[4096];
+	size_t len = CHQ_HOP_BODY_MAX * 100, sent = 0;
+	bool closed = false;
+	int fd = ctl_connect(f);
+
+	memset(line, 'x', len);
+	for (unsigned tries = 0; tries < 4000 && sent < len; tries++) {
+		ssize_t n = send(fd, line + sent, len - sent, MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EAGAIN)
+			break;
+		sent += n > 0 ? (size_t)n : 0;
+		fixture_step(f);
+	}
+	ctl_lines(f, fd, 2, buf, sizeof(buf), &closed);
+	assert_true(closed);
+	FIX_UNTIL(f, f->ctl.count[COUNT_CTL_DROPPED] == 1);
+	close(fd);
+	free(line);
+}
+
+static void
+a_client_too_many_is_told_so(void **state)
+{
+	struct fixture *f = *state;
+	int fds[66];
+	char buf[1024];
+	bool closed;
+
+	for (unsigned i = 0; i < 64; i++) {
+		fds[i] = ctl_connect(f);
+		fixture_step(f);
+	}
+	FIX_UNTIL(f, f->ctl.count[COUNT_CTL_DROPPED] == 0);
+	fds[64] = ctl_connect(f);
+	assert_int_equal(ctl_lines(f, fds[64], 1, buf, sizeof(buf), &closed), 1);
+	assert_non_null(strstr(buf, "EBUSY"));
+	close(fds[0]);
+	fixture_settle(f);
+	fds[65] = ctl_connect(f);
+	assert_int_equal(send(fds[65], "{\"noun\":\"user\",\"verb\":\"list\"}\n", 31, 0), 31);
+	assert_int_equal(ctl_lines(f, fds[65], 1, buf, sizeof(buf), &closed), 1);
+	assert_non_null(strstr(buf, "\"ok\":true"));
+	for (unsigned i = 1; i < 66; i++)
+		close(fds[i]);
+}
+
+static void
+a_client_that_leaves_does_not_stop_what_it_began(void **state)
+{
+	static const char line[] = "{\"noun\":\"user\",\"verb\":\"add\",\"args\":[\"dave\"],"
+				   "\"opts\":{\"password\":\"secret word\"}}\n";
+	struct fixture *f = *state;
+	int fd = ctl_connect(f);
+
+	assert_int_equal(send(fd, line, sizeof(line) - 1, 0), sizeof(line) - 1);
+	fixture_step(f);
+	close(fd);
+	FIX_UNTIL(f, strstr(fixture_ctl(f, "{\"noun\":\"user\",\"verb\":\"show\","
+					   "\"args\":[\"dave\"]}\n"),
+			    "\"ok\":true") != NULL);
+}
+
+static void
+weak_passwords_and_taken_names_are_refused_and_nothing_is_stored(void **state)
+{
+	struct fixture *f = *state;
+	const char *a;
+
+	a = fixture_ctl(f, "{\"noun\":\"user\",\"verb\":\"add\",\"args\":[\"dave\"],"
+			   "\"opts\":{\"password\":\"1234567\"}}\n");
+	assert_non_null(strstr(a, "\"field\":\"password\""));
+	a = fixture_ctl(f, "{\"noun\":\"user\",\"verb\":\"add\",\"args\":[\"ALICE\"],"
+			   "\"opts\":{\"password\":\"secret word\"}}\n");
+	assert_non_null(strstr(a, "EEXIST"));
+	a = fixture_ctl(f, "{\"noun\":\"user\",\"verb\":\"add\",\"args\":[\"\"],"
+			   "\"opts\":{\"password\":\"secret word\"}}\n");
+	assert_non_null(strstr(a, "ENAMEEMPTY"));
+	a = fixture_ctl(f, "{\"noun\":\"user\",\"verb\":\"show\",\"args\":[\"dave\"]}\n");
+	assert_non_null(strstr(a, "ENOENT"));
+}
+
+static void
+no_answer_holds_a_hash_a_key_or_a_password(void **state)
+{
+	static const char *const asked[] = {
+		"{\"noun\":\"user\",\"verb\":\"show\",\"args\":[\"alice\"]}\n",
+		"{\"noun\":\"user\",\"verb\":\"list\"}\n",
+		"{\"noun\":\"user\",\"verb\":\"sessions\",\"args\":[\"alice\"]}\n",
+		"{\"noun\":\"session\",\"verb\":\"list\"}\n",
+		"{\"noun\":\"session\",\"verb\":\"show\",\"args\":[\"0\"]}\n",
+		"{\"noun\":\"status\",\"verb\":\"show\"}\n",
+		"{\"noun\":\"conf\",\"verb\":\"show\"}\n",
+	};
+	struct fixture *f = *state;
+	struct fix_client c;
+
+	client_online(f, &c, 1, "alice");
+	for (unsigned i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		const char *a = fixture_ctl(f, asked[i]);
+
+		assert_non_null(strstr(a, "\"ok\":true"));
+		assert_null(strstr(a, "argon2"));
+		assert_null(strstr(a, "secret word"));
+		assert_null(strstr(a, "_key\""));
+		assert_null(strstr(a, "static"));
+	}
+}
+
+static void
+sessions_are_shown_and_kicked_and_the_answer_comes_after(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client c;
+	const char *a;
+
+	client_online(f, &c, 1, "alice");
+	a = fixture_ctl(f, "{\"noun\":\"session\",\"verb\":\"list\","
+			   "\"opts\":{\"user\":\"alice\"}}\n");
+	assert_non_null(strstr(a, "\"address\":\"192.0.2.1:5000\""));
+	assert_non_null(strstr(a, "\"state\":\"open\""));
+	assert_non_null(strstr(a, "\"kind\":\"pc\""));
+	a = fixture_ctl(f, "{\"noun\":\"user\",\"verb\":\"show\",\"args\":[\"alice\"]}\n");
+	assert_non_null(strstr(a, "\"status\":\"online\""));
+	a = fixture_ctl(f, "{\"noun\":\"session\",\"verb\":\"kick\",\"args\":[\"0\"]}\n");
+	assert_non_null(strstr(a, "\"ok\":true"));
+	assert_int_equal(f->slot[c.ref.slot].state, CHQ_DP_STATE_FREE);
+	assert_int_equal(f->slot[c.ref.slot].notice, CHQ_NOTICE_CLOSED);
+	a = fixture_ctl(f, "{\"noun\":\"user\",\"verb\":\"show\",\"args\":[\"alice\"]}\n");
+	assert_non_null(strstr(a, "\"status\":\"offline\""));
+}
+
+static void
+disabling_without_a_dataplane_says_that_sessions_go_on(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client c;
+
+	client_online(f, &c, 1, "alice");
+	fixture_dp_cut(f);
+	close(f->listener);
+	f->listener = -1;
+	assert_non_null(strstr(
+		fixture_ctl(f, "{\"noun\":\"user\",\"verb\":\"disable\",\"args\":[\"alice\"]}\n"),
+		"EPARTIAL"));
+	assert_non_null(strstr(
+		fixture_ctl(f, "{\"noun\":\"session\",\"verb\":\"kick\",\"args\":[\"0\"]}\n"),
+		"\"ok\":false"));
+}
+
+static void
+pages_of_users_and_friends_hold_each_once(void **state)
+{
+	struct fixture *f = *state;
+	char line[200], cursor[32] = "0";
+	unsigned users = 0, pages = 0;
+
+	for (unsigned i = 0; i < 7; i++) {
+		snprintf(line, sizeof(line),
+			 "{\"noun\":\"user\",\"verb\":\"add\",\"args\":[\"u%u\"],"
+			 "\"opts\":{\"password\":\"secret word\"}}\n",
+			 i);
+		fixture_ctl(f, line);
+	}
+	do {
+		const char *a, *at;
+
+		snprintf(line, sizeof(line),
+			 "{\"noun\":\"user\",\"verb\":\"list\","
+			 "\"opts\":{\"limit\":\"4\",\"cursor\":\"%s\"}}\n",
+			 cursor);
+		a = fixture_ctl(f, line);
+		for (at = a; (at = strstr(at, "\"login\"")) != NULL; at++)
+			users++;
+		pages++;
+		at = strstr(a, "\"cursor\":\"");
+		cursor[0] = '\0';
+		if (at)
+			snprintf(cursor, sizeof(cursor), "%ld", strtol(at + 10, NULL, 10));
+	} while (cursor[0] && pages < 10);
+	assert_int_equal(users, 10);
+	assert_int_equal(pages, 3);
+}
+
+static void
+the_socket_is_for_owner_and_group_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+
+	assert_int_equal(stat(f->conf.control.socket, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(garbage_is_answered_with_an_error_and_the_next_request_works),
+		T(requests_sent_together_are_answered_in_order),
+		T(a_line_without_end_is_refused_and_cut_off),
+		T(a_client_too_many_is_told_so),
+		T(a_client_that_leaves_does_not_stop_what_it_began),
+		T(weak_passwords_and_taken_names_are_refused_and_nothing_is_stored),
+		T(no_answer_holds_a_hash_a_key_or_a_password),
+		T(sessions_are_shown_and_kicked_and_the_answer_comes_after),
+		T(disabling_without_a_dataplane_says_that_sessions_go_on),
+		T(pages_of_users_and_friends_hold_each_once),
+		T(the_socket_is_for_owner_and_group_alone),
+	};
+	return cmocka_run_group_tests_name("control/ctl", tests, NULL, NULL);
+}
