@@ -134,6 +134,7 @@ struct chq_contacts {
 /* peer.c: another account, and what its devices and we send each other. */
 #define CHQ_IN_KEYS	  4
 #define CHQ_FLIGHT_MAX	  32
+#define CHQ_AHEAD_MAX	  128 /* frames sent after one that has no receipt yet */
 #define CHQ_HOLD_MAX	  256 /* frames of one device that wait for others */
 #define CHQ_STRANGERS_MAX 256 /* accounts that wrote to us and are no contacts */
 #define CHQ_PARKED_MAX	  64  /* frames of one account that wait for its keys */
@@ -162,6 +163,7 @@ struct chq_dev {
 	/* send.c */
 	struct chq_list flight, waiting; /* struct chq_out_frame */
 	int in_flight;
+	uint64_t entered; /* frames that ever were in flight */
 	uint64_t last_id; /* the next frame's previous id */
 	uint64_t answered_ms;
 	/* receive.c */

@@ -47,6 +47,16 @@ find(struct chq_dev *d, uint64_t id)
 	return NULL;
 }
 
+/* The one that others wait for is taken even then, else they would wait in vain. */
+static bool
+hold_is_full(const struct chq_client *c, const struct chq_dev *d, uint64_t id)
+{
+	if (d->held_count < CHQ_HOLD_MAX && c->held_total < HOLD_TOTAL_MAX)
+		return false;
+	return chq_list_empty(&d->held) || entry(d->held.next)->id < id ||
+	       d->held_count >= CHQ_HOLD_MAX + CHQ_FLIGHT_MAX;
+}
+
 static struct chq_in_frame *
 hold(struct chq_client *c, struct chq_dev *d, const struct chq_frame_hdr *h,
      const struct chq_inner *in)
@@ -54,7 +64,7 @@ hold(struct chq_client *c, struct chq_dev *d, const struct chq_frame_hdr *h,
 	struct chq_list *at = d->held.prev;
 	struct chq_in_frame *f;
 
-	if (d->held_count >= CHQ_HOLD_MAX || c->held_total >= HOLD_TOTAL_MAX) {
+	if (hold_is_full(c, d, h->message)) {
 		chq_count(c, CHQ_STAT_DROP_HOLD_FULL);
 		return NULL;
 	}

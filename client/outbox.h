@@ -28,7 +28,8 @@ struct chq_out_frame {
 	struct chq_list node; /* in the device's waiting or flight */
 	struct chq_copy *copy;
 	uint64_t id, previous;
-	uint16_t part; /* from 1 */
+	uint64_t number; /* of its entry into flight */
+	uint16_t part;	 /* from 1 */
 	bool sealed;
 	bool grant_asked, grant_tried; /* a fresh one was asked for, and used */
 	int tries;

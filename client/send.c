@@ -211,16 +211,28 @@ pace(struct chq_client *c)
 	return 0;
 }
 
+/* A receiver holds only so many that came before their turn. */
+static bool
+window_is_open(const struct chq_dev *d)
+{
+	if (chq_list_empty(&d->flight))
+		return true;
+	return d->in_flight < CHQ_FLIGHT_MAX &&
+	       d->entered - CHQ_LIST_ENTRY(d->flight.next, struct chq_out_frame, node)->number <
+		       CHQ_AHEAD_MAX;
+}
+
 static void
 fill_window(struct chq_client *c, struct chq_dev *d)
 {
-	while (d->in_flight < CHQ_FLIGHT_MAX && !chq_list_empty(&d->waiting)) {
+	while (window_is_open(d) && !chq_list_empty(&d->waiting)) {
 		struct chq_list *first = d->waiting.next;
 		struct chq_out_frame *f = CHQ_LIST_ENTRY(first, struct chq_out_frame, node);
 
 		chq_list_del(first);
 		chq_list_add_tail(&d->flight, first);
 		d->in_flight++;
+		f->number = d->entered++;
 		f->previous = d->last_id;
 		d->last_id = f->id;
 		f->first_ms = f->next_ms = c->now_ms;
