@@ -116,7 +116,7 @@ token_serves_its_address_for_two_epochs(void **state)
 	assert_false(chq_path_token_ok(secret, 5, &at, t0, 0));
 }
 
-/* --- two movers, one reader --- */
+/* --- two movers, who read as well, and one reader --- */
 
 #define MOVES 400000
 
@@ -124,46 +124,56 @@ struct race {
 	struct chq_session s;
 	uint64_t next_seq;
 	int movers;
-	unsigned long torn, read;
+	pthread_barrier_t start;
 };
+
+struct racer {
+	struct race *r;
+	unsigned long read, torn, wrong;
+};
+
+/* Every address that is read is one that somebody wrote: all its fields follow from the word's seq. */
+static void
+read_once(struct racer *me)
+{
+	const struct chq_session *s = &me->r->s;
+	struct chq_path now, whole;
+	uint64_t word = CHQ_LOAD_ACQUIRE(&s->path_word);
+
+	if (!chq_path_read(s, &now)) {
+		me->torn++;
+		return;
+	}
+	if (CHQ_LOAD_ACQUIRE(&s->path_word) != word)
+		return;
+	whole = path_no(CHQ_PATH_SEQ(word));
+	me->read++;
+	me->wrong += memcmp(&now, &whole, sizeof(now)) != 0;
+}
 
 static void *
 mover(void *arg)
 {
-	struct race *r = arg;
+	struct racer *me = arg;
+	struct race *r = me->r;
 
+	pthread_barrier_wait(&r->start);
 	for (int i = 0; i < MOVES; i++) {
 		uint64_t seq = CHQ_FETCH_ADD(&r->next_seq, 1);
 		struct chq_path to = path_no(seq);
 
 		(void)chq_path_move(&r->s, &to, GEN, seq);
+		read_once(me);
 	}
 	CHQ_FETCH_ADD(&r->movers, -1);
 	return NULL;
-}
-
-/* Every address that is read is one that somebody wrote: all its fields follow from its port and the word's seq. */
-static void
-read_once(struct race *r)
-{
-	struct chq_path now, whole;
-	uint64_t word = CHQ_LOAD_ACQUIRE(&r->s.path_word);
-
-	if (!chq_path_read(&r->s, &now)) {
-		r->torn++;
-		return;
-	}
-	if (CHQ_LOAD_ACQUIRE(&r->s.path_word) != word)
-		return;
-	whole = path_no(CHQ_PATH_SEQ(word));
-	assert_memory_equal(&now, &whole, sizeof(now));
-	r->read++;
 }
 
 static void
 two_movers_never_make_a_torn_address_used(void **state)
 {
 	struct race *r = calloc(1, sizeof(*r));
+	struct racer racers[3] = { { .r = r }, { .r = r }, { .r = r } };
 	struct chq_path home = path_no(1), now;
 	pthread_t threads[2];
 
@@ -172,19 +182,22 @@ two_movers_never_make_a_torn_address_used(void **state)
 	session_at(&r->s, 0);
 	r->next_seq = 1;
 	r->movers = 2;
+	assert_int_equal(pthread_barrier_init(&r->start, NULL, 2), 0);
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, mover, r), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, mover, &racers[i]), 0);
 	while (CHQ_LOAD_RELAXED(&r->movers) > 0)
-		read_once(r);
+		read_once(&racers[2]);
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
-	read_once(r);
-	assert_true(r->read > 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(racers[i].wrong, 0);
+	assert_true(racers[0].read + racers[1].read > 0);
 
 	/* Whatever the race left: the next PING heals it. */
 	assert_int_equal(chq_path_move(&r->s, &home, GEN, r->next_seq + 1), 1);
 	assert_int_equal(chq_path_read(&r->s, &now), 1);
 	assert_memory_equal(&now, &home, sizeof(home));
+	pthread_barrier_destroy(&r->start);
 	free(r);
 }
 

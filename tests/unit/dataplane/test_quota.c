@@ -96,8 +96,8 @@ spend(void *arg)
 	struct writer *w = arg;
 
 	pthread_barrier_wait(&w->s->start);
-	for (int i = 0; i < 300000; i++)
-		w->s->taken[w->index] += chq_quota_take(&w->s->tat, T0_NS, 10, 4000000);
+	for (int i = 0; i < 3000000; i++)
+		w->s->taken[w->index] += chq_quota_take(&w->s->tat, T0_NS, 10, 40000000);
 	return NULL;
 }
 
@@ -114,7 +114,7 @@ two_writers_spend_no_more_than_the_burst(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, spend, &writers[i]), 0);
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
-	assert_int_equal(s.taken[0] + s.taken[1], 400000);
+	assert_int_equal(s.taken[0] + s.taken[1], 4000000);
 	pthread_barrier_destroy(&s.start);
 }
 
