@@ -32,22 +32,23 @@ sock_driver(struct chq_driver *d)
 static void
 local_add(struct chq_sock_driver *sd, const struct chq_inet *a, uint16_t port, const char *ifname)
 {
-	uint32_t ifindex = ifname ? if_nametoindex(ifname) : 0;
-	int ifidx = ifindex ? chq_port_add(sd->header, ifindex, NULL, 0) : 0;
 	char text[CHQ_ADDR_TEXT_MAX];
 	struct sockaddr_storage ss;
+	int ifidx;
 
 	if (chq_local_find(sd->header, a->ip_hi, a->ip_lo, port) >= 0)
 		return;
+	ifidx = chq_port_add(sd->header, if_nametoindex(ifname), NULL, 0);
 	chq_inet_to_sockaddr(&(struct chq_inet){ a->ip_hi, a->ip_lo, port }, AF_INET6, 0, &ss);
 	chq_sockaddr_format((struct sockaddr *)&ss, text);
-	if (chq_local_add(sd->header, a->ip_hi, a->ip_lo, port, ifidx < 0 ? 0 : (uint16_t)ifidx) <
-	    0)
+	if (chq_local_add(sd->header, a->ip_hi, a->ip_lo, port, ifidx < 0 ? 0 : (uint16_t)ifidx) >=
+	    0) {
+		CHQ_LOG_INFO("local-address", "address=%s interface=%s", text, ifname);
+	} else if (!sd->full_told) {
 		CHQ_LOG_WARN("local-address-unused",
 			     "address=%s reason=\"table of addresses is full\"", text);
-	else
-		CHQ_LOG_INFO("local-address", "address=%s interface=%s", text,
-			     ifname ? ifname : "-");
+		sd->full_told = true;
+	}
 }
 
 static void
@@ -75,10 +76,7 @@ locals_refresh(struct chq_sock_driver *sd)
 static void
 sock_refresh(struct chq_driver *d)
 {
-	struct chq_sock_driver *sd = sock_driver(d);
-
-	atomic_store_explicit(&sd->stale, 0, memory_order_relaxed);
-	locals_refresh(sd);
+	locals_refresh(sock_driver(d));
 }
 
 /* --- sockets --- */

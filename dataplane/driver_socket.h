@@ -66,8 +66,7 @@ struct chq_sock_driver {
 	unsigned n_workers, n_threads;
 	struct chq_sock_worker *worker;
 	pthread_t *thread;
-	_Atomic int
-		stale; /* writer worker: saw a local address that is not in the table; reader manager. Relaxed */
+	bool full_told; /* manager only: it was logged that the table of addresses is full */
 };
 
 uint16_t chq_sock_rx(struct chq_driver *d, struct chq_worker *w, struct chq_pkt **pkts);

@@ -162,10 +162,8 @@ rx_fill(struct chq_sock_driver *sd, struct chq_sock_worker *sw, const struct chq
 	if (!ifindex || !chq_inet_from_sockaddr(&peer, (struct sockaddr *)&sw->from[i]))
 		return false;
 	local = chq_local_find(sd->header, hi, lo, s->port);
-	if (local < 0) {
-		atomic_store_explicit(&sd->stale, 1, memory_order_relaxed);
+	if (local < 0) /* refresh() will know it within a second */
 		return false;
-	}
 	port = chq_port_find(sd->header, ifindex);
 	memset(p, 0, sizeof(*p));
 	p->dgram = sw->buf[i];
