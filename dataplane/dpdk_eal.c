@@ -141,23 +141,15 @@ choose_memory(const struct chq_eal_conf *conf, char *err, size_t err_size)
 
 /* --- start and stop --- */
 
-/* "0@(0,1,5)": our thread stays on the CPUs that it may use now. */
+/* One lcore, ours. DPDK puts the calling thread on it; chq_eal_start() undoes that when no core is configured. */
 static void
-add_lcores(struct args *a, const cpu_set_t *cpus, uint32_t main_core)
+add_lcore(struct args *a, const cpu_set_t *cpus, uint32_t main_core)
 {
-	char list[ARG_TEXT_MAX] = "";
-	size_t len = 0;
+	uint32_t core = 0;
 
-	if (main_core != CHQ_CONF_AUTO) {
-		add_arg(a, "--lcores=0@%u", main_core);
-		return;
-	}
-	for (int cpu = 0; cpu < CPU_SETSIZE && len < sizeof(list) - 8; cpu++) {
-		if (CPU_ISSET(cpu, cpus))
-			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%d",
-						len ? "," : "", cpu);
-	}
-	add_arg(a, "--lcores=0@(%.100s)", list);
+	while (core < CPU_SETSIZE - 1 && !CPU_ISSET(core, cpus))
+		core++;
+	add_arg(a, "--lcores=0@%u", main_core == CHQ_CONF_AUTO ? core : main_core);
 }
 
 static void
@@ -170,7 +162,7 @@ fill_args(struct args *a, const struct chq_eal_conf *conf, const cpu_set_t *cpus
 	add_arg(a, "--iova-mode=va");
 	add_arg(a, "--log-level=warning");
 	add_arg(a, "--file-prefix=chasqui-%s", conf->site->dataplane.instance);
-	add_lcores(a, cpus, conf->site->dataplane.main_core);
+	add_lcore(a, cpus, conf->site->dataplane.main_core);
 	if (!uses_hugepages) {
 		add_arg(a, "--no-huge");
 		add_arg(a, "-m");

@@ -8,6 +8,7 @@
  */
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
@@ -62,6 +63,7 @@ struct chq_dpdk_worker {
 	struct chq_worker *worker;
 	pthread_t thread;
 	int core; /* -1: any */
+	const cpu_set_t *cpus;
 	bool running;
 };
 
@@ -70,11 +72,12 @@ struct chq_dpdk {
 	struct chq_header *header;
 	struct chq_dpdk_worker *workers;
 	unsigned int n_workers;
+	cpu_set_t cpus; /* that workers without a core of their own may use */
 	struct chq_dpdk_port ports[CHQ_DPDK_PORTS_MAX];
 	unsigned int n_ports;
 };
 
-/** chq_dpdk_init() - memory of the workers, cores as configured. Return: 0; CHQ_ENOMEM. */
+/** chq_dpdk_init() - memory of the workers, cores as configured. Before chq_eal_start(), which may move the thread. Return: 0; CHQ_ENOMEM. */
 int chq_dpdk_init(struct chq_dpdk *d, const struct chq_driver_ops *ops,
 		  const struct chq_site_conf *conf, struct chq_header *header);
 

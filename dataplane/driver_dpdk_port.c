@@ -107,11 +107,13 @@ chq_dpdk_init(struct chq_dpdk *d, const struct chq_driver_ops *ops,
 	d->workers = calloc(d->n_workers, sizeof(*d->workers));
 	if (!d->workers)
 		return CHQ_ENOMEM;
+	sched_getaffinity(0, sizeof(d->cpus), &d->cpus);
 	for (unsigned int i = 0; i < d->n_workers; i++) {
 		struct chq_dpdk_worker *dw = &d->workers[i];
 
 		dw->core = i < conf->dataplane.cores.count ? (int)conf->dataplane.cores.items[i]
 							   : -1;
+		dw->cpus = &d->cpus;
 		for (unsigned int k = 0; k < CHQ_TABLE_PORTS_MAX; k++)
 			dw->txq[k].port_id = CHQ_DPDK_NONE;
 	}
@@ -119,16 +121,15 @@ chq_dpdk_init(struct chq_dpdk *d, const struct chq_driver_ops *ops,
 }
 
 static void
-set_core(int core)
+set_core(const struct chq_dpdk_worker *dw)
 {
-	cpu_set_t cpus;
+	cpu_set_t own;
 
-	if (core < 0)
-		return;
-	CPU_ZERO(&cpus);
-	CPU_SET(core, &cpus);
-	if (sched_setaffinity(0, sizeof(cpus), &cpus) < 0)
-		CHQ_LOG_WARN("core-not-taken", "core=%d reason=\"%s\"", core,
+	CPU_ZERO(&own);
+	if (dw->core >= 0)
+		CPU_SET(dw->core, &own);
+	if (sched_setaffinity(0, sizeof(own), dw->core >= 0 ? &own : dw->cpus) < 0)
+		CHQ_LOG_WARN("core-not-taken", "core=%d reason=\"%s\"", dw->core,
 			     chq_strerror(chq_errno()));
 }
 
@@ -137,7 +138,7 @@ thread_main(void *arg)
 {
 	struct chq_dpdk_worker *dw = arg;
 
-	set_core(dw->core);
+	set_core(dw);
 	/* Without a number of its own a thread has no mbuf cache: slower, nothing else. */
 	if (rte_thread_register() < 0)
 		CHQ_LOG_WARN("lcore-not-registered", "worker=%u", dw->worker->index);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """
 af_xdp.py PROGRAM: two clients talk through the driver af_xdp, IPv4 and IPv6, one worker and two, without huge
-pages and with them.
+pages and with them, and with threads that have cores of their own.
 
       ns c1                         ns srv                          ns c2
     eth0 10.77.1.2  ──── veth ──── vs1 10.77.1.1
@@ -71,14 +71,14 @@ def later_address(net, srv, c1, control):
     return True
 
 
-def scenario(program, workers, hugepages="off"):
+def scenario(program, workers, hugepages="off", **more):
     net, d = dp.Net(), None
     try:
         srv, c1, c2 = (net.add(n) for n in ("srv", "c1", "c2"))
         net.veth(srv, "vs1", c1, 1, workers)
         net.veth(srv, "vs2", c2, 2, workers)
         d = dp.Dataplane(program, srv, "af_xdp", interfaces=["vs1", "vs2"], workers=workers,
-                         hugepages=hugepages, user="nobody").start()  # fmt: skip
+                         hugepages=hugepages, user="nobody", **more).start()  # fmt: skip
         control = dp.Control(d)
         with open(f"/proc/{d.proc.pid}/status", encoding="ascii") as f:
             uid = f.read().split("Uid:")[1].split()[0]
@@ -116,6 +116,7 @@ for n in (1, 2):
     scenario(sys.argv[1], n)
 with dp.Hugepages(64) as pages:
     if pages.there:
-        scenario(sys.argv[1], 1, "required")
+        cpus = sorted(os.sched_getaffinity(0))
+        scenario(sys.argv[1], 1, "required", cores=[cpus[-1]], main_core=cpus[0])
     else:
         print("# no huge pages to be had: that part is left out")
