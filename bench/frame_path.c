@@ -1,0 +1,319 @@
+/*
+ * bench/frame_path: what one frame costs in the worker's stages alone, on one core, without a driver.
+ *
+ * A round is ROUND_BURSTS bursts of valid frames with fresh sequence numbers, made before and not timed, between senders and
+ * receivers drawn at random; everything is checked: tag, account look-up, grant, replay window, both budgets, path,
+ * rewrite and egress tag. Every frame must come out forwarded, else the figure is not given. Time is
+ * CLOCK_MONOTONIC around a whole round; the quartiles are over rounds.
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "dataplane/stage.h"
+#include "dataplane/tables.h"
+#include "proto/grant.h"
+
+#define ROUND_BURSTS 64
+#define ROUND_FRAMES (ROUND_BURSTS * CHQ_BURST)
+#define GRANT_DAY    UINT16_MAX
+
+struct options {
+	uint32_t sessions;
+	uint16_t payload;
+	unsigned int rounds, warmup;
+	int json;
+};
+
+struct bench {
+	struct options opt;
+	struct chq_tables *t;
+	struct chq_worker *w;
+	uint64_t *seq; /* last one used, a session */
+	struct chq_pkt *pkts;
+	struct chq_pkt **order;
+	uint8_t *bufs;
+	uint64_t rng;
+};
+
+static _Noreturn void
+die(const char *what)
+{
+	fprintf(stderr, "frame-path: %s\n", what);
+	exit(1);
+}
+
+static void *
+need(void *p)
+{
+	if (!p)
+		die("out of memory");
+	return p;
+}
+
+static uint64_t
+rnd(struct bench *b)
+{
+	uint64_t x = b->rng += UINT64_C(0x9e3779b97f4a7c15);
+
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+/* Keys by number, so that making frames touches no table. @use: 0 ingress tag, 1 egress tag, 2 grant. */
+static void
+key_of(uint32_t n, unsigned int use, uint8_t key[16])
+{
+	uint64_t words[2] = { n * UINT64_C(0x9e3779b97f4a7c15) + use, ~(uint64_t)n + use };
+
+	memcpy(key, words, sizeof(words));
+}
+
+/* --- the world --- */
+
+static struct chq_path
+path_of(uint32_t n)
+{
+	return (struct chq_path){ .ip_lo = UINT64_C(0xffff0000) | (uint64_t)n << 32,
+				  .port = (uint16_t)(1024 + n % 60000) };
+}
+
+static void
+session_make(struct bench *b, uint32_t n)
+{
+	struct chq_dp_session_open m = { .account = n + 1,
+					 .device = 1,
+					 .quota_class = CHQ_QUOTA_ORDINARY,
+					 .confirm_s = 60,
+					 .lifetime_s = 1u << 30 };
+	struct chq_path at = path_of(n);
+	struct chq_dp_ref ref;
+
+	memcpy(m.path.ip + 8, &at.ip_lo, 8);
+	m.path.port = at.port;
+	key_of(n, 0, m.tag_in);
+	key_of(n, 1, m.tag_out);
+	key_of(n, 2, m.grant_key);
+	if (chq_session_open(b->t, &m, b->w->now_ns, &ref) || ref.slot != n ||
+	    chq_session_confirm(b->t, ref, b->w->now_ns, NULL))
+		die("cannot open the sessions");
+}
+
+static void
+world_make(struct bench *b)
+{
+	struct chq_tables_conf conf = { .backing = CHQ_BACKING_MEMORY,
+					.sessions = b->opt.sessions,
+					.accounts = b->opt.sessions };
+	struct chq_dp_server_set set = { .server_id = 1, .silence_s = 90 };
+	char err[256];
+
+	if (chq_tables_open(&b->t, &conf, chq_mono_ns(), err, sizeof(err)))
+		die(err);
+	/* Budgets that are charged and never spent. */
+	set.quota[CHQ_QUOTA_ORDINARY] = (struct chq_dp_quota){ 100000000, 1u << 31, 1u << 31,
+							       1u << 31,  50,	    0 };
+	chq_tables_server_set(b->t, &set);
+	b->w = need(aligned_alloc(64, (sizeof(*b->w) + 63) / 64 * 64));
+	memset(b->w, 0, sizeof(*b->w));
+	chq_worker_bind(b->w, 0, b->t);
+	chq_worker_set_clock(b->w, chq_mono_ns());
+	for (uint32_t n = 0; n < b->opt.sessions; n++)
+		session_make(b, n);
+}
+
+/* Each datagram begins a cache line. */
+static size_t
+buf_stride(const struct bench *b)
+{
+	return (CHQ_FRAME_HDR_LEN + b->opt.payload + 63u) / 64 * 64;
+}
+
+static void
+bench_make(struct bench *b)
+{
+	size_t stride = buf_stride(b);
+
+	b->rng = 42;
+	b->seq = need(calloc(b->opt.sessions, sizeof(*b->seq)));
+	b->pkts = need(calloc(ROUND_FRAMES, sizeof(*b->pkts)));
+	b->order = need(calloc(ROUND_FRAMES, sizeof(struct chq_pkt *)));
+	b->bufs = need(aligned_alloc(64, ROUND_FRAMES * stride));
+	memset(b->bufs, 0, ROUND_FRAMES * stride);
+	world_make(b);
+}
+
+static void
+bench_free(struct bench *b)
+{
+	chq_tables_close(b->t);
+	free(b->w);
+	free(b->seq);
+	free(b->pkts);
+	free(b->order);
+	free(b->bufs);
+}
+
+/* --- rounds --- */
+
+static void
+frame_make(struct bench *b, uint8_t *buf)
+{
+	uint32_t from = (uint32_t)(rnd(b) % b->opt.sessions),
+		 to = (uint32_t)(rnd(b) % b->opt.sessions);
+	struct chq_frame_hdr h = { .slot = from,
+				   .seq = ++b->seq[from],
+				   .party = CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, to + 1),
+				   .message = rnd(b) };
+	uint8_t key[16];
+
+	key_of(to, 2, key);
+	h.grant = chq_grant_make(chq_sipkey_load(key), CHQ_KIND_ACCOUNT, from + 1, to + 1,
+				 GRANT_DAY);
+	key_of(from, 0, key);
+	chq_frame_build(buf, &h, b->opt.payload, key);
+}
+
+static void
+round_make(struct bench *b)
+{
+	uint16_t len = (uint16_t)(CHQ_FRAME_HDR_LEN + b->opt.payload);
+	size_t stride = buf_stride(b);
+
+	for (size_t i = 0; i < ROUND_FRAMES; i++) {
+		struct chq_pkt *p = &b->pkts[i];
+		struct chq_frame_hdr h;
+
+		p->dgram = b->bufs + i * stride;
+		p->dgram_len = len;
+		frame_make(b, p->dgram);
+		chq_frame_get(p->dgram, &h);
+		p->src = path_of(h.slot);
+		b->order[i] = p;
+	}
+	chq_worker_set_clock(b->w, chq_mono_ns());
+}
+
+static double
+round_run(struct bench *b)
+{
+	uint64_t start = chq_mono_ns();
+
+	for (size_t i = 0; i < ROUND_FRAMES; i += CHQ_BURST)
+		chq_pipeline(b->w, b->order + i, CHQ_BURST);
+	return (double)(chq_mono_ns() - start) / ROUND_FRAMES;
+}
+
+static void
+round_check(const struct bench *b)
+{
+	for (size_t i = 0; i < ROUND_FRAMES; i++)
+		if (b->pkts[i].count != CHQ_C_FORWARD)
+			die("a valid frame was not forwarded: no figure");
+}
+
+static int
+by_size(const void *x, const void *y)
+{
+	double a = *(const double *)x, b = *(const double *)y;
+
+	return (a > b) - (a < b);
+}
+
+/* --- the command --- */
+
+static void
+usage(void)
+{
+	fprintf(stderr,
+		"usage: frame_path [--sessions N] [--payload BYTES] [--rounds N] [--warmup N] "
+		"[--cpu N] [--json]\n");
+	exit(2);
+}
+
+static unsigned long
+number(const char *text, unsigned long max)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (*end || end == text || v > max)
+		usage();
+	return v;
+}
+
+static void
+pin(unsigned long cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("cannot run on that CPU");
+}
+
+static struct options
+options_read(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "sessions", 1, NULL, 's' }, { "payload", 1, NULL, 'p' },
+		{ "rounds", 1, NULL, 'r' },   { "warmup", 1, NULL, 'w' },
+		{ "cpu", 1, NULL, 'c' },      { "json", 0, NULL, 'j' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct options o = { .sessions = 1000, .payload = 64, .rounds = 1000, .warmup = 100 };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 's': o.sessions = (uint32_t)number(optarg, 1u << 26); break;
+		case 'p': o.payload = (uint16_t)number(optarg, CHQ_PAYLOAD_MAX); break;
+		case 'r': o.rounds = (unsigned int)number(optarg, 1000000); break;
+		case 'w': o.warmup = (unsigned int)number(optarg, 1000000); break;
+		case 'c': pin(number(optarg, CPU_SETSIZE - 1)); break;
+		case 'j': o.json = 1; break;
+		default: usage();
+		}
+	}
+	if (optind != argc || o.sessions == 0 || o.rounds == 0)
+		usage();
+	return o;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct bench b = { .opt = options_read(argc, argv) };
+	double *ns = need(calloc(b.opt.rounds, sizeof(*ns)));
+
+	bench_make(&b);
+	for (unsigned int i = 0; i < b.opt.warmup + b.opt.rounds; i++) {
+		double took;
+
+		round_make(&b);
+		took = round_run(&b);
+		round_check(&b);
+		if (i >= b.opt.warmup)
+			ns[i - b.opt.warmup] = took;
+	}
+	qsort(ns, b.opt.rounds, sizeof(*ns), by_size);
+	printf(b.opt.json ? "{\"bench\": \"frame-path\", \"sessions\": %" PRIu32
+			    ", \"payload\": %u, \"simd\": \"scalar\", \"rounds\": %u, \"frames\": "
+			    "%lu, "
+			    "\"ns_p25\": %.1f, \"ns_p50\": %.1f, \"ns_p75\": %.1f}\n"
+			  : "%" PRIu32
+			    " sessions, payload %u, scalar, %u rounds, %lu frames: ns a frame "
+			    "%.1f %.1f %.1f (quartiles)\n",
+	       b.opt.sessions, b.opt.payload, b.opt.rounds,
+	       (unsigned long)(b.opt.warmup + b.opt.rounds) * ROUND_FRAMES, ns[b.opt.rounds / 4],
+	       ns[b.opt.rounds / 2], ns[b.opt.rounds * 3 / 4]);
+	bench_free(&b);
+	free(ns);
+	return 0;
+}
