@@ -141,7 +141,8 @@ choose_memory(const struct chq_eal_conf *conf, char *err, size_t err_size)
 
 /* --- start and stop --- */
 
-/* One lcore, ours. DPDK puts the calling thread on it; chq_eal_start() undoes that when no core is configured. */
+/* One lcore, ours. DPDK puts the calling thread on it; chq_eal_start() undoes that when no core is
+ * configured. */
 static void
 add_lcore(struct args *a, const cpu_set_t *cpus, uint32_t main_core)
 {
@@ -156,7 +157,8 @@ static void
 fill_args(struct args *a, const struct chq_eal_conf *conf, const cpu_set_t *cpus)
 {
 	add_arg(a, "chasqui-dataplane");
-	/* Nothing shared with other processes, no files; --in-memory says it too, but refuses --no-huge. */
+	/* Nothing shared with other processes, no files; --in-memory says it too, but refuses
+	 * --no-huge. */
 	add_arg(a, "%s", uses_hugepages ? "--in-memory" : "--no-shconf");
 	add_arg(a, "--no-telemetry");
 	add_arg(a, "--iova-mode=va");
@@ -176,7 +178,7 @@ fill_args(struct args *a, const struct chq_eal_conf *conf, const cpu_set_t *cpus
 	}
 }
 
-/* With --in-memory nothing in DPDK's folder is ever looked at again, and later we may not be root. */
+/* Nothing in DPDK's folder is ever looked at again, and later we may not be root. */
 static void
 remove_runtime_dir(void)
 {

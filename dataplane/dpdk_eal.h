@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * dataplane/dpdk_eal: DPDK's environment, used as a library: no hugepage files, no telemetry, no PCI
- * scan unless a PCI port is named, its log in ours. Once per process. Manager thread.
+ * dataplane/dpdk_eal: DPDK's environment, used as a library: no hugepage files, no telemetry, no
+ * PCI scan unless a PCI port is named, its log in ours. Once per process. Manager thread.
  */
 
 #include <stdbool.h>
@@ -21,11 +21,11 @@ struct chq_eal_conf {
  * chq_eal_start() - initialise.
  * @err: at least 256 bytes; filled on failure.
  *
- * Huge pages are used when enough are free; if not, `hugepages: auto` goes on without, and says so in the log. The
- * calling thread keeps its CPU affinity.
+ * Huge pages are used when enough are free; if not, `hugepages: auto` goes on without, and says so
+ * in the log. The calling thread keeps its CPU affinity.
  *
- * Return: 0; CHQ_EUNAVAIL (no huge pages though required, or DPDK refuses: it cannot be tried again in this process);
- * CHQ_EFULL (dataplane.memory is too small).
+ * Return: 0; CHQ_EUNAVAIL (no huge pages though required, or DPDK refuses: it cannot be tried again
+ * in this process); CHQ_EFULL (dataplane.memory is too small).
  */
 int chq_eal_start(const struct chq_eal_conf *conf, char *err, size_t err_size);
 

@@ -27,12 +27,13 @@
 #include "dataplane/xdp_link.h"
 
 /*
- * The driver af_xdp: kernel interfaces through DPDK's AF_XDP driver, one of its devices for each receive queue,
- * behind our own program on our own pinned link (dataplane/xdp_link.h).
+ * The driver af_xdp: kernel interfaces through DPDK's AF_XDP driver, one of its devices for each
+ * receive queue, behind our own program on our own pinned link (dataplane/xdp_link.h).
  *
- * DPDK's driver gets no xdp_prog argument: a killed process would leave that program attached, and the next
- * one's failure would remove it. Without it, libxdp joins the program that stands there because of its name, and
- * at the end cannot take it off, because a link holds it; its complaints are silenced then.
+ * DPDK's driver gets no xdp_prog argument: a killed process would leave that program attached, and
+ * the next one's failure would remove it. Without it, libxdp joins the program that stands there
+ * because of its name, and at the end cannot take it off, because a link holds it; its complaints
+ * are silenced then.
  */
 
 #define RING_DESC      2048 /* of each of a queue's rings */
@@ -96,8 +97,8 @@ take_mac(struct chq_header *header, const struct iface *i, const struct sockaddr
 			     header->port_info[i->ifidx].mtu);
 }
 
-/* What the kernel says of the interface now: its MAC into the table of ports, its addresses into that of addresses
- * and into the map of the program. */
+/* What the kernel says of the interface now: its MAC into the table of ports, its addresses into
+ * that of addresses and into the map of the program. */
 static void
 refresh_iface(struct af_xdp *x, struct iface *i, const struct ifaddrs *all)
 {
@@ -261,8 +262,8 @@ make_device(const struct iface *i, int queue, struct chq_dpdk_port *p, char *err
 }
 
 /*
- * A queue that a killed process had is free again only when the kernel has given back that process's
- * memory, some time after its death.
+ * A queue that a killed process had is free again only when the kernel has given back that
+ * process's memory, some time after its death.
  */
 static int
 open_queue(struct af_xdp *x, unsigned int iface, int queue, char *err, size_t err_size)

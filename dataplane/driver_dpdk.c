@@ -46,8 +46,8 @@ port_name(char *out, size_t size, const char *devargs)
 }
 
 /*
- * A port that is no kernel interface still needs a number by which a later process finds its entry again,
- * since sessions hold the entry's index. The top bit keeps it apart from the kernel's.
+ * A port that is no kernel interface still needs a number by which a later process finds its entry
+ * again, since sessions hold the entry's index. The top bit keeps it apart from the kernel's.
  */
 static uint32_t
 port_number(const char *name)

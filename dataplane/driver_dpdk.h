@@ -1,10 +1,12 @@
 #pragma once
 
 /*
- * dataplane/driver_dpdk: inside of the drivers dpdk and af_xdp, which differ only in how their ports come to be.
+ * dataplane/driver_dpdk: inside of the drivers dpdk and af_xdp, which differ only in how their
+ * ports come to be.
  *
- * Each worker owns one receive queue of every port that has one for it, and one transmit queue of every port. A packet's
- * struct chq_pkt lies in the private area of its mbuf, so nothing is allocated.
+ * Each worker owns one receive queue of every port that has one for it, and one transmit queue of
+ * every port. A packet's struct chq_pkt lies in the private area of its mbuf, so nothing is
+ * allocated.
  */
 
 #include <pthread.h>
@@ -77,11 +79,13 @@ struct chq_dpdk {
 	unsigned int n_ports;
 };
 
-/** chq_dpdk_init() - memory of the workers, cores as configured. Before chq_eal_start(), which may move the thread. Return: 0; CHQ_ENOMEM. */
+/** chq_dpdk_init() - memory of the workers, cores as configured. Before chq_eal_start(), which may
+ * move the thread. Return: 0; CHQ_ENOMEM. */
 int chq_dpdk_init(struct chq_dpdk *d, const struct chq_driver_ops *ops,
 		  const struct chq_site_conf *conf, struct chq_header *header);
 
-/** chq_dpdk_pool() - mbufs with room for a struct chq_pkt each. Return: NULL if there is no memory. */
+/** chq_dpdk_pool() - mbufs with room for a struct chq_pkt each. Return: NULL if there is no memory.
+ */
 struct rte_mempool *chq_dpdk_pool(const char *name, unsigned int mbufs);
 
 /** chq_dpdk_pool_bytes() - about what chq_dpdk_pool() takes, in pages of any size. */
@@ -95,7 +99,8 @@ size_t chq_dpdk_pool_bytes(unsigned int mbufs);
 int chq_dpdk_port_start(const struct chq_dpdk_port *p, uint16_t rx_desc, uint16_t tx_desc,
 			char *err, size_t err_size);
 
-/** chq_dpdk_assign() - give worker @index queue @queue of @p, both ways; receiving only if it has that many queues. */
+/** chq_dpdk_assign() - give worker @index queue @queue of @p, both ways; receiving only if it has
+ * that many queues. */
 void chq_dpdk_assign(struct chq_dpdk *d, const struct chq_dpdk_port *p, unsigned int index,
 		     uint16_t queue);
 

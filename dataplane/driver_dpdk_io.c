@@ -6,8 +6,8 @@
 #include "dataplane/driver_dpdk.h"
 
 /*
- * A worker with a core of its own polls without rest. One that shares its core rests, once this many polls
- * in a row brought nothing, so that the machine's other threads run.
+ * A worker with a core of its own polls without rest. One that shares its core rests, once this
+ * many polls in a row brought nothing, so that the machine's other threads run.
  */
 #define IDLE_POLLS   2000
 #define IDLE_REST_NS 50000

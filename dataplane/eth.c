@@ -17,8 +17,8 @@
 #define V4_MAPPED_MASK	 UINT64_C(0xffffffff)
 
 /*
- * Ones' complement sums of 16-bit words (RFC 1071), in the byte order they have in memory: the sum then
- * goes back into memory as it is. Several may be added before they are folded.
+ * Ones' complement sums of 16-bit words (RFC 1071), in the byte order they have in memory: the sum
+ * then goes back into memory as it is. Several may be added before they are folded.
  */
 static uint64_t
 sum_of(const uint8_t *p, size_t len)
@@ -172,7 +172,8 @@ find_local(struct chq_eth_rx *rx, const struct layers *l)
 	return 0;
 }
 
-/* Return: nonzero if an answer could go to @src: no multicast, unspecified or loopback address, not our own. */
+/* Return: nonzero if an answer could go to @src: no multicast, unspecified or loopback address, not
+ * our own. */
 static int
 source_ok(const struct chq_pkt *p, const struct layers *l)
 {
@@ -335,7 +336,8 @@ put_ipv6(uint8_t *ip, const struct route *r, uint16_t dgram_len, uint64_t *sum)
 	return ip + CHQ_IPV6_HDR_LEN;
 }
 
-/* Everything but the checksum. Return: the UDP header; *@sum: addresses' and ports' share of the checksum. */
+/* Everything but the checksum. Return: the UDP header; *@sum: addresses' and ports' share of the
+ * checksum. */
 static uint8_t *
 put_headers(uint8_t *l2, const struct route *r, uint16_t dgram_len, uint64_t *sum)
 {
@@ -359,7 +361,8 @@ put_check(uint8_t *udp, uint64_t sum)
 	memcpy(udp + 6, &check, 2);
 }
 
-/* The share of a checksum that is neither addresses nor ports: protocol and length, twice, and the payload. */
+/* The share of a checksum that is neither addresses nor ports: protocol and length, twice, and the
+ * payload. */
 static uint64_t
 sum_payload(const uint8_t *dgram, uint16_t len)
 {
@@ -371,7 +374,8 @@ sum_payload(const uint8_t *dgram, uint16_t len)
 	return sum_of(words, sizeof(words)) + sum_of(dgram, len);
 }
 
-/* The same share of a packet as it was received, without its FRAME header, found by the checksum it came with. */
+/* The same share of a packet as it was received, without its FRAME header, found by the checksum it
+ * came with. */
 static uint64_t
 sum_received(const struct chq_pkt *p)
 {

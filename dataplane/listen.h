@@ -22,5 +22,6 @@ struct chq_listen {
 int chq_listen_parse(struct chq_listen *l, const struct chq_conf_strings *texts, char *err,
 		     size_t err_size);
 
-/** chq_listen_covers() - does a socket bound to @at receive what is sent to @a? "[::]" takes IPv4 too. */
+/** chq_listen_covers() - does a socket bound to @at receive what is sent to @a? "[::]" takes IPv4
+ * too. */
 bool chq_listen_covers(const struct chq_inet *at, const struct chq_inet *a);

@@ -48,7 +48,8 @@ write_number(int fd, unsigned long value)
 	return pwrite(fd, text, (size_t)n, 0) < 0 ? chq_errno() : 0;
 }
 
-/* `ip netns exec` mounts a sysfs of its namespace, nsenter does not: then sysfs tells of other interfaces. */
+/* `ip netns exec` mounts a sysfs of its namespace, nsenter does not: then sysfs tells of other
+ * interfaces. */
 static bool
 sysfs_is_ours(const char *ifname)
 {

@@ -1,15 +1,16 @@
 #pragma once
 
 /*
- * dataplane/napi: the two settings of a kernel interface that leave its interrupts to a busy-polling worker
- * (napi_defer_hard_irqs, gro_flush_timeout), in sysfs. Manager thread.
+ * dataplane/napi: the two settings of a kernel interface that leave its interrupts to a
+ * busy-polling worker (napi_defer_hard_irqs, gro_flush_timeout), in sysfs. Manager thread.
  */
 
 #include <net/if.h>
 
 enum { CHQ_NAPI_TIMEOUT, CHQ_NAPI_DEFER, CHQ_NAPI__COUNT };
 
-/* Descriptors stay open, since the files belong to root and the process may be somebody else at the end. */
+/* Descriptors stay open, since the files belong to root and the process may be somebody else at the
+ * end. */
 struct chq_napi {
 	int fd[CHQ_NAPI__COUNT]; /* -1: not set */
 	unsigned long was[CHQ_NAPI__COUNT];
@@ -28,7 +29,7 @@ void chq_napi_set(struct chq_napi *n, const char *ifname);
 void chq_napi_restore(struct chq_napi *n);
 
 /**
- * chq_rx_queues() - receive queues of a kernel interface, of sysfs, or of ethtool where the mounted sysfs shows another
- * network namespace. Return: > 0; CHQ_ENODEV.
+ * chq_rx_queues() - receive queues of a kernel interface, of sysfs, or of ethtool where the mounted
+ * sysfs shows another network namespace. Return: > 0; CHQ_ENODEV.
  */
 int chq_rx_queues(const char *ifname);

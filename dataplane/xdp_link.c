@@ -97,7 +97,8 @@ prog_name(uint32_t id, char out[BPF_OBJ_NAME_LEN])
 	close(fd);
 }
 
-/* Return: id of the program on the interface, *@native how it stands there; 0 if there is none or it cannot be told. */
+/* Return: id of the program on the interface, *@native how it stands there; 0 if there is none or
+ * it cannot be told. */
 static uint32_t
 attached_prog(unsigned int ifindex, bool *native)
 {
@@ -114,7 +115,8 @@ attached_prog(unsigned int ifindex, bool *native)
 
 /* --- attaching --- */
 
-/* Open our pinned link. Return: descriptor; CHQ_ENOENT none (a stale one was removed); else as chq_xdp_attach(). */
+/* Open our pinned link. Return: descriptor; CHQ_ENOENT none (a stale one was removed); else as
+ * chq_xdp_attach(). */
 static int
 open_pinned(const char *dir, const char *ifname, unsigned int ifindex, char *err, size_t err_size)
 {
@@ -181,7 +183,8 @@ load_once(const char *dir, const char *ifname)
 	return NULL;
 }
 
-/* Maps of another shape (an older version's) hold nothing that is not made anew at start: they are replaced. */
+/* Maps of another shape (an older version's) hold nothing that is not made anew at start: they are
+ * replaced. */
 static struct steer_bpf *
 load(const char *dir, const char *ifname, char *err, size_t err_size, int *rc)
 {

@@ -1,12 +1,13 @@
 #pragma once
 
 /*
- * dataplane/xdp_link: our program on a kernel interface, by a link that is pinned and so outlives the process.
+ * dataplane/xdp_link: our program on a kernel interface, by a link that is pinned and so outlives
+ * the process.
  *
- * In <dir> = <bpffs>/<instance> stand, for the interface eth0: if-eth0-link, if-eth0-xsks, if-eth0-locals. (A dot
- * in the interface's name is written as ':', which no such name has: bpffs refuses dots.) The program
- * itself needs no pin, the link holds it. All calls are for the manager thread, or for a tool that
- * runs while no dataplane does. The caller holds the instance's lock.
+ * In <dir> = <bpffs>/<instance> stand, for the interface eth0: if-eth0-link, if-eth0-xsks,
+ * if-eth0-locals. (A dot in the interface's name is written as ':', which no such name has: bpffs
+ * refuses dots.) The program itself needs no pin, the link holds it. All calls are for the manager
+ * thread, or for a tool that runs while no dataplane does. The caller holds the instance's lock.
  */
 
 #include <net/if.h>
@@ -38,12 +39,12 @@ struct chq_xdp_status {
  * @dir: exists, on a bpffs, and is ours.
  * @err: at least 256 bytes; filled on failure, for operators.
  *
- * A link of ours that is pinned there is adopted: the new program takes the old one's place without a gap. Else a link
- * is made, native where the driver can, else generic, and pinned.
+ * A link of ours that is pinned there is adopted: the new program takes the old one's place without
+ * a gap. Else a link is made, native where the driver can, else generic, and pinned.
  *
- * Return: 0; CHQ_ENODEV (no such interface); CHQ_EBUSY (a program that is not ours is attached: named in @err);
- * CHQ_EPERM; CHQ_ECORRUPT (what is pinned is not ours: remove it by hand); other negated errno. On failure nothing is
- * held and nothing was changed that stands on the interface.
+ * Return: 0; CHQ_ENODEV (no such interface); CHQ_EBUSY (a program that is not ours is attached:
+ * named in @err); CHQ_EPERM; CHQ_ECORRUPT (what is pinned is not ours: remove it by hand); other
+ * negated errno. On failure nothing is held and nothing was changed that stands on the interface.
  */
 int chq_xdp_attach(struct chq_xdp_link *l, const char *dir, const char *ifname, char *err,
 		   size_t err_size);
@@ -52,8 +53,8 @@ int chq_xdp_attach(struct chq_xdp_link *l, const char *dir, const char *ifname, 
 void chq_xdp_release(struct chq_xdp_link *l);
 
 /**
- * chq_xdp_set_locals() - the addresses whose datagrams are steered, all of them; others are removed.
- * Return: 0; negated errno (the list is then a mixture).
+ * chq_xdp_set_locals() - the addresses whose datagrams are steered, all of them; others are
+ * removed. Return: 0; negated errno (the list is then a mixture).
  */
 int chq_xdp_set_locals(struct chq_xdp_link *l, const struct chq_steer_key *keys, unsigned int n);
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 /*
- * dataplane/xdp/steer: stands on an interface of the driver af_xdp and hands the datagrams that go to an
- * address and port of ours to the AF_XDP socket of their queue. Everything else, and everything
- * while a queue has no socket, goes on to the kernel.
+ * dataplane/xdp/steer: stands on an interface of the driver af_xdp and hands the datagrams that go
+ * to an address and port of ours to the AF_XDP socket of their queue. Everything else, and
+ * everything while a queue has no socket, goes on to the kernel.
  *
- * libxdp, which DPDK's AF_XDP driver uses, joins a program that is attached already when it has this
- * name, this map and this version; so the program is ours, and so is the pinned link that keeps it
- * attached when the process is killed.
+ * libxdp, which DPDK's AF_XDP driver uses, joins a program that is attached already when it has
+ * this name, this map and this version; so the program is ours, and so is the pinned link that
+ * keeps it attached when the process is killed.
  *
- * A first fragment with our port goes to the process, which counts it. Later fragments and IPv6 extension
- * headers do not show whose they are: they go to the kernel.
+ * A first fragment with our port goes to the process, which counts it. Later fragments and IPv6
+ * extension headers do not show whose they are: they go to the kernel.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>

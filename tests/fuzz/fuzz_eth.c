@@ -6,8 +6,8 @@
 #include "tests/fuzz/fuzz.h"
 
 /*
- * Input: one byte that chooses where an answer goes, then a packet. What parses as ours goes out again, with another
- * header, and its checksum must then be right exactly if it was.
+ * Input: one byte that chooses where an answer goes, then a packet. What parses as ours goes out
+ * again, with another header, and its checksum must then be right exactly if it was.
  */
 
 #define HEADROOM 64

@@ -1,7 +1,7 @@
 /*
- * guest_init: the only process of a machine that boots an old kernel. It loads every BPF object of the build,
- * makes the tables, puts the steering program on an interface twice (the second time by replacing it) and takes it
- * off, says what came of it on the console, and switches the machine off.
+ * guest_init: the only process of a machine that boots an old kernel. It loads every BPF object of
+ * the build, makes the tables, puts the steering program on an interface twice (the second time by
+ * replacing it), takes it off, says on the console what came of it, and switches the machine off.
  */
 #include <dirent.h>
 #include <errno.h>
