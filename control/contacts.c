@@ -101,16 +101,6 @@ contact_fill(struct page *p, struct contact *c, const struct store_friend *f)
 	return f->state == STORE_FRIEND_MUTUAL ? contact_friend(p, c) : CHQ_OK;
 }
 
-/* Does a client whose list is up to date need this entry? Only who is there is news to it. */
-static bool
-contact_wanted(const struct page *p, const struct store_friend *f)
-{
-	if (!p->msg.unchanged)
-		return true;
-	return f->state == STORE_FRIEND_MUTUAL &&
-	       presence_status(p->ctl, f->peer) != CHASQUI__STATUS__STATUS_OFFLINE;
-}
-
 /* Return: 1 if it was added, 0 if the page is full; codes of reading. */
 static int
 page_add(struct page *p, const struct store_friend *f, uint64_t before)
@@ -148,7 +138,7 @@ page_fill(struct page *p, uint64_t after)
 		if (rc)
 			return rc;
 		for (size_t i = 0; i < n; i++) {
-			rc = contact_wanted(p, &f[i]) ? page_add(p, &f[i], after) : 1;
+			rc = page_add(p, &f[i], after);
 			if (rc <= 0)
 				return rc;
 			after = f[i].peer;
@@ -167,9 +157,9 @@ page_make(struct page *p, const Chasqui__ContactsRequest *m)
 		return rc;
 	chasqui__contacts_page__init(&p->msg);
 	p->msg.contact = p->contacts;
-	p->msg.version = own.contacts_version;
-	p->msg.unchanged = m->version != 0 && m->version == own.contacts_version;
-	return page_fill(p, m->cursor);
+	p->msg.version = view_version(p->ctl, own.id, own.contacts_version);
+	p->msg.unchanged = m->cursor == 0 && m->version == p->msg.version;
+	return p->msg.unchanged ? CHQ_OK : page_fill(p, m->cursor);
 }
 
 void

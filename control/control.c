@@ -106,6 +106,7 @@ control_tables_init(struct control *ctl)
 
 	sessions_init(&ctl->sessions);
 	chq_list_init(&ctl->pushing);
+	views_init(&ctl->views);
 	hello_cache_init(&ctl->hellos, HELLO_CACHE_MAX, ctl->timing.hello_keep_ms);
 	limits_init(&ctl->fail_account, account->count, account->per_ms, LIMIT_KEYS_MAX);
 	limits_init(&ctl->fail_address, address->count, address->per_ms, LIMIT_KEYS_MAX);
@@ -117,6 +118,7 @@ control_tables_deinit(struct control *ctl)
 	limits_deinit(&ctl->fail_address);
 	limits_deinit(&ctl->fail_account);
 	hello_cache_deinit(&ctl->hellos);
+	views_deinit(&ctl->views);
 	sessions_deinit(&ctl->sessions);
 }
 
@@ -235,8 +237,10 @@ control_stop(struct control *ctl)
 	store_close(ctl->store);
 	control_tables_deinit(ctl);
 	sessions_init(&ctl->sessions);
+	views_init(&ctl->views);
 	loop_inbox_run(&ctl->inbox);
 	ctl_server_free(ctl->ctl);
+	views_deinit(&ctl->views);
 	loop_inbox_deinit(&ctl->inbox);
 	control_keys_wipe(&ctl->keys);
 }

@@ -21,6 +21,7 @@
 #include "control/loop.h"
 #include "control/pool.h"
 #include "control/session.h"
+#include "control/view.h"
 
 struct event;
 struct event_base;
@@ -75,6 +76,7 @@ struct control {
 
 	struct sessions sessions;
 	struct chq_list pushing; /* sessions with pushes that are not acknowledged */
+	struct views views;
 	struct hello_cache hellos;
 	struct limits fail_account, fail_address;
 	char dummy_hash[crypto_pwhash_STRBYTES]; /* of nobody's password, with the current cost */

@@ -21,8 +21,8 @@ devices_online(const struct control *ctl, uint64_t account, uint8_t number)
 	if (!o)
 		return false;
 	ONLINE_FOREACH(s, o)
-	if (s->device == number && s->state == SESSION_OPEN)
-		return true;
+		if (s->device == number && s->state == SESSION_OPEN)
+			return true;
 	return false;
 }
 

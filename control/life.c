@@ -94,8 +94,7 @@ life_replace(struct control *ctl, struct session *s, struct online *o)
 {
 	struct session *old;
 
-	ONLINE_FOREACH(old, o)
-	{
+	ONLINE_FOREACH(old, o) {
 		if (old == s || old->device != s->device || old->state != SESSION_OPEN)
 			continue;
 		old->state = SESSION_REPLACED;
@@ -171,8 +170,8 @@ life_session_of(struct control *ctl, uint64_t account, uint8_t device)
 	if (!o)
 		return NULL;
 	ONLINE_FOREACH(s, o)
-	if (!device || s->device == device)
-		return s;
+		if (!device || s->device == device)
+			return s;
 	return NULL;
 }
 

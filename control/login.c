@@ -116,7 +116,7 @@ login_answer(struct control *ctl, struct session *s, uint64_t id)
 	reply.server_id = ctl->conf->server.id;
 	reply.server_time_ms = chq_wall_ms();
 	reply.expiry_ms = s->expires_ms;
-	reply.contacts_version = a.contacts_version;
+	reply.contacts_version = view_version(ctl, a.id, a.contacts_version);
 	reply.epoch = ctl->epoch;
 	reply.observed = &observed;
 	request_answer(ctl, s, id, CHASQUI__CODE__OK, 0, &reply.base);
@@ -130,8 +130,8 @@ login_tell(struct control *ctl, const struct session *s, const char *name)
 	struct session *other;
 
 	ONLINE_FOREACH(other, o)
-	if (other != s && other->state == SESSION_OPEN)
-		push_device_enrolled(ctl, other, s->device, name);
+		if (other != s && other->state == SESSION_OPEN)
+			push_device_enrolled(ctl, other, s->device, name);
 }
 
 static void
@@ -216,7 +216,7 @@ login_guest_device(const struct control *ctl, uint64_t account)
 		taken = false;
 		if (o)
 			ONLINE_FOREACH(s, o)
-		taken |= s->device == number;
+				taken |= s->device == number;
 	} while (taken && --number > 1);
 	return number;
 }

@@ -24,10 +24,10 @@ presence_tell_one(struct control *ctl, uint64_t friend, const struct presence_ne
 	const struct session *at = presence_where(ctl, news->account);
 	struct session *s;
 
+	view_changed(ctl, friend);
 	if (!o)
 		return;
-	ONLINE_FOREACH(s, o)
-	{
+	ONLINE_FOREACH(s, o) {
 		if (s->state != SESSION_OPEN)
 			continue;
 		if (news->contacts)
@@ -122,8 +122,8 @@ presence_where(const struct control *ctl, uint64_t account)
 	if (!o || !ctl->conf->p2p.share_addresses)
 		return NULL;
 	ONLINE_FOREACH(s, o)
-	if (s->state == SESSION_OPEN)
-		newest = s;
+		if (s->state == SESSION_OPEN)
+			newest = s;
 	return newest;
 }
 
@@ -135,9 +135,10 @@ presence_contacts_changed(struct control *ctl, uint64_t account, uint64_t versio
 
 	if (!o)
 		return;
+	version = view_version(ctl, account, version);
 	ONLINE_FOREACH(s, o)
-	if (s->state == SESSION_OPEN)
-		push_contacts_changed(ctl, s, version, 0);
+		if (s->state == SESSION_OPEN)
+			push_contacts_changed(ctl, s, version, 0);
 }
 
 void
@@ -147,8 +148,7 @@ presence_grants_void(struct control *ctl, uint64_t account, uint32_t epoch)
 	struct session *s;
 
 	if (o) {
-		ONLINE_FOREACH(s, o)
-		{
+		ONLINE_FOREACH(s, o) {
 			s->grant_epoch = epoch;
 			if (s->state == SESSION_OPEN)
 				push_contacts_changed(ctl, s, 0, 0);

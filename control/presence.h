@@ -25,7 +25,7 @@ Chasqui__Status presence_status(const struct control *ctl, uint64_t account);
 /* Where others may reach it directly: its newest session, or NULL. */
 const struct session *presence_where(const struct control *ctl, uint64_t account);
 
-/* All sessions of an account are told that its contact list has changed. */
+/* All sessions of an account are told that its contact list has changed. @version: of the store. */
 void presence_contacts_changed(struct control *ctl, uint64_t account, uint64_t version);
 
 /*

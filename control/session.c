@@ -159,6 +159,6 @@ online_open(const struct online *o)
 	if (!o)
 		return 0;
 	ONLINE_FOREACH(s, o)
-	n += s->state == SESSION_OPEN;
+		n += s->state == SESSION_OPEN;
 	return n;
 }

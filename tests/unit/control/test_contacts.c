@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "control/push.h"
 #include "proto/e2e_fmt.h"
 #include "proto/grant.h"
 #include "tests/unit/control/fixture.h"
@@ -132,7 +133,7 @@ who_asks_and_who_was_asked_get_neither_grant_nor_status(void **state)
 }
 
 static void
-a_list_that_is_up_to_date_is_answered_with_those_online_only(void **state)
+a_list_is_unchanged_only_while_nobody_in_it_comes_or_goes(void **state)
 {
 	struct fixture *f = *state;
 	struct fix_client alice, bob;
@@ -140,19 +141,45 @@ a_list_that_is_up_to_date_is_answered_with_those_online_only(void **state)
 	uint64_t version;
 
 	make_friends(f, "alice", "bob");
-	make_friends(f, "alice", "carol");
 	client_online(f, &alice, 1, "alice");
-	client_online(f, &bob, 2, "bob");
 	p = contacts(f, &alice, 0, 0);
-	assert_int_equal(p->n_contact, 2);
+	assert_int_equal(p->n_contact, 1);
 	assert_false(p->unchanged);
 	version = p->version;
 	chasqui__contacts_page__free_unpacked(p, NULL);
 	p = contacts(f, &alice, version, 0);
 	assert_true(p->unchanged);
-	assert_int_equal(p->n_contact, 1);
-	assert_int_equal(p->contact[0]->account, 2);
+	assert_int_equal(p->n_contact, 0);
+	assert_int_equal(p->version, version);
 	chasqui__contacts_page__free_unpacked(p, NULL);
+	client_online(f, &bob, 2, "bob");
+	p = contacts(f, &alice, version, 0);
+	assert_false(p->unchanged);
+	assert_int_equal(p->contact[0]->status, CHASQUI__STATUS__STATUS_ONLINE);
+	version = p->version;
+	chasqui__contacts_page__free_unpacked(p, NULL);
+	ctl(f, "friend", "request", "carol", "alice");
+	p = contacts(f, &alice, version, 0);
+	assert_false(p->unchanged);
+	assert_true(p->version > version);
+	assert_int_equal(p->n_contact, 2);
+	chasqui__contacts_page__free_unpacked(p, NULL);
+}
+
+static void
+too_many_pushes_become_one_that_says_to_ask_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice;
+	struct session *s;
+
+	client_online(f, &alice, 1, "alice");
+	s = session_find(&f->ctl.sessions, alice.ref);
+	for (uint64_t i = 0; i < 200; i++)
+		push_presence(&f->ctl, s, 1000 + i, CHASQUI__STATUS__STATUS_ONLINE, NULL);
+	assert_true(s->pushes_used <= PUSHES_MAX);
+	assert_int_equal(f->ctl.count[COUNT_PUSH_OVERFLOW], 3);
+	FIX_UNTIL(f, client_pushes(f, &alice, CHASQUI__PUSH__BODY_CONTACTS_CHANGED) >= 1);
 }
 
 static void
@@ -529,7 +556,8 @@ main(void)
 		T(a_friend_is_listed_with_status_address_and_a_grant_that_the_dataplane_takes),
 		T(addresses_are_kept_back_when_the_configuration_says_so),
 		T(who_asks_and_who_was_asked_get_neither_grant_nor_status),
-		T(a_list_that_is_up_to_date_is_answered_with_those_online_only),
+		T(a_list_is_unchanged_only_while_nobody_in_it_comes_or_goes),
+		T(too_many_pushes_become_one_that_says_to_ask_anew),
 		T(pages_together_hold_every_friend_once),
 		T(a_grant_is_given_for_friends_and_refused_alike_for_strangers_and_nobody),
 		T(punted_frames_say_offline_to_holders_of_a_grant_and_unknown_to_all_others),
