@@ -1,0 +1,240 @@
+/* chat NAME: lines out, messages in, and a mark for each line that has arrived. */
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifdef CHQ_HAVE_LIBEDIT
+#include <editline/readline.h>
+#endif
+
+#include "base/err.h"
+#include "client/cli/cli.h"
+
+#define LINES_REMEMBERED 64
+#define LINE_BYTES	 4096
+#define FINISH_MS	 (CHQ_RECEIPT_WAIT_MS + 5000)
+
+struct line {
+	uint64_t id;
+	char text[64]; /* its beginning */
+};
+
+struct chat {
+	struct cli *cli;
+	uint64_t account;
+	const char *name;
+	struct line line[LINES_REMEMBERED];
+	unsigned int lines;
+	int open; /* without a final answer */
+	bool editing, end;
+	char buf[LINE_BYTES]; /* of a plain input */
+	size_t len;
+};
+
+static struct chat *current; /* libedit's callback has no argument */
+
+/* What is printed goes above the line that is being edited. */
+static void
+above_input(const struct chat *ch)
+{
+	if (ch->editing)
+		fputs("\r\033[K", stdout);
+}
+
+static void
+input_again(const struct chat *ch)
+{
+#ifdef CHQ_HAVE_LIBEDIT
+	if (ch->editing)
+		rl_forced_update_display();
+#endif
+	(void)ch;
+	fflush(stdout);
+}
+
+static void
+mark(struct chat *ch, const struct chq_event *ev)
+{
+	for (int i = 0; i < LINES_REMEMBERED; i++) {
+		struct line *l = &ch->line[i];
+
+		if (l->id != ev->message || ev->state < CHQ_MSG_STORED)
+			continue;
+		ch->open--;
+		l->id = 0;
+		above_input(ch);
+		fputs(ev->state == CHQ_MSG_DELIVERED ? "\u2713 "
+		      : ev->state == CHQ_MSG_STORED  ? "\u2026 "
+						     : "\u2717 ",
+		      stdout);
+		out_text(stdout, l->text, strlen(l->text));
+		if (ev->state == CHQ_MSG_FAILED)
+			printf("  (%s)", chq_strerror(ev->err));
+		fputc('\n', stdout);
+		input_again(ch);
+	}
+}
+
+static void
+note(struct chat *ch, const char *text)
+{
+	above_input(ch);
+	printf("-- %s\n", text);
+	input_again(ch);
+}
+
+static void
+on_event(struct cli *cli, const struct chq_event *ev)
+{
+	struct chat *ch = cli->arg;
+
+	if (ev->type == CHQ_EV_MESSAGE) {
+		above_input(ch);
+		cli_print_message(cli, ev);
+		input_again(ch);
+	} else if (ev->type == CHQ_EV_MESSAGE_STATE) {
+		mark(ch, ev);
+	} else if (ev->type == CHQ_EV_PRESENCE && ev->account == ch->account) {
+		note(ch, ev->presence == CHQ_PRESENCE_OFFLINE ? "gone offline" : "online");
+	} else if (ev->type == CHQ_EV_KEY_CHANGED && ev->account == ch->account) {
+		note(ch, "the account key has changed: see `chasqui safety`");
+	} else if (ev->type == CHQ_EV_CONNECTION && ev->connection == CHQ_CONN_NONE) {
+		note(ch, "connection lost, trying again");
+	}
+}
+
+static void
+say(struct chat *ch, const char *text)
+{
+	struct line *l = &ch->line[ch->lines % LINES_REMEMBERED];
+	int err;
+
+	if (!text[0])
+		return;
+	if (l->id) {
+		note(ch, "too many lines without an answer: wait");
+		return;
+	}
+	err = chq_client_send(ch->cli->c, ch->account, 0, text, strlen(text), &l->id);
+	if (err) {
+		l->id = 0;
+		note(ch, chq_strerror(err));
+		return;
+	}
+	snprintf(l->text, sizeof(l->text), "%s", text);
+	ch->lines++;
+	ch->open++;
+}
+
+#ifdef CHQ_HAVE_LIBEDIT
+static void
+on_line(char *text)
+{
+	if (!text) {
+		current->end = true;
+		return;
+	}
+	if (text[0])
+		add_history(text);
+	say(current, text);
+	free(text);
+}
+#endif
+
+/* Lines of a pipe or file; what is longer than a line may be is cut there. */
+static void
+read_plain(struct chat *ch)
+{
+	ssize_t n = read(STDIN_FILENO, ch->buf + ch->len, sizeof(ch->buf) - 1 - ch->len);
+	char *end;
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	ch->end = n <= 0;
+	ch->len += n > 0 ? (size_t)n : 0;
+	ch->buf[ch->len] = '\0';
+	while ((end = memchr(ch->buf, '\n', ch->len)) || ch->len == sizeof(ch->buf) - 1 ||
+	       (ch->end && ch->len)) {
+		size_t used = end ? (size_t)(end - ch->buf) + 1 : ch->len;
+
+		if (end)
+			*end = '\0';
+		say(ch, ch->buf);
+		memmove(ch->buf, ch->buf + used, ch->len - used);
+		ch->len -= used;
+		ch->buf[ch->len] = '\0';
+	}
+}
+
+static void
+read_input(struct chat *ch)
+{
+#ifdef CHQ_HAVE_LIBEDIT
+	if (ch->editing) {
+		rl_callback_read_char();
+		return;
+	}
+#endif
+	read_plain(ch);
+}
+
+static bool
+all_answered(struct cli *cli)
+{
+	return ((struct chat *)cli->arg)->open == 0;
+}
+
+static void
+begin_editing(struct chat *ch)
+{
+#ifdef CHQ_HAVE_LIBEDIT
+	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !ch->cli->json) {
+		ch->editing = true;
+		rl_callback_handler_install("> ", on_line);
+	}
+#endif
+	(void)ch;
+}
+
+static void
+end_editing(struct chat *ch)
+{
+#ifdef CHQ_HAVE_LIBEDIT
+	if (ch->editing)
+		rl_callback_handler_remove();
+#endif
+	ch->editing = false;
+}
+
+int
+cmd_chat(struct cli *cli, int argc, char **argv)
+{
+	static struct chat ch;
+	int code;
+
+	if (argc != 1)
+		return cli_error(cli, CLI_USAGE, CHQ_EUSAGE, "usage: chasqui chat NAME");
+	ch.cli = cli;
+	ch.name = argv[0];
+	current = &ch;
+	code = cli_open(cli, NULL, NULL);
+	if (!code)
+		code = cli_ready(cli);
+	if (!code)
+		code = cli_account(cli, argv[0], &ch.account);
+	if (code)
+		return code;
+	cli->arg = &ch;
+	cli->on_event = on_event;
+	if (!cli->json)
+		printf("-- chat with %s; end with Ctrl-D\n", argv[0]);
+	begin_editing(&ch);
+	while (!ch.end && !cli->refused && !cli_interrupted)
+		if (cli_wait(cli, NULL, STDIN_FILENO, -1))
+			read_input(&ch);
+	end_editing(&ch);
+	if (!cli_interrupted)
+		cli_wait(cli, all_answered, -1, FINISH_MS);
+	return cli->refused ? CLI_CONFLICT : ch.open ? CLI_TIMEOUT : CLI_OK;
+}
