@@ -1,10 +1,12 @@
 /*
- * bench/frame_path: what one frame costs in the worker's stages alone, on one core, without a driver.
+ * bench/frame_path: what one frame costs in the worker's stages alone, on one core, without a
+ * driver.
  *
- * A round is ROUND_BURSTS bursts of valid frames with fresh sequence numbers, made before and not timed, between senders and
- * receivers drawn at random; everything is checked: tag, account look-up, grant, replay window, both budgets, path,
- * rewrite and egress tag. Every frame must come out forwarded, else the figure is not given. Time is
- * CLOCK_MONOTONIC around a whole round; the quartiles are over rounds.
+ * A round is ROUND_BURSTS bursts of valid frames with fresh sequence numbers, made before and not
+ * timed, between senders and receivers drawn at random; everything is checked: tag, account
+ * look-up, grant, replay window, both budgets, path, rewrite and egress tag. Every frame must come
+ * out forwarded, else the figure is not given. Time is CLOCK_MONOTONIC around a whole round; the
+ * quartiles are over rounds.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -65,7 +67,8 @@ rnd(struct bench *b)
 	return x ^ x >> 31;
 }
 
-/* Keys by number, so that making frames touches no table. @use: 0 ingress tag, 1 egress tag, 2 grant. */
+/* Keys by number, so that making frames touches no table. @use: 0 ingress tag, 1 egress tag, 2
+ * grant. */
 static void
 key_of(uint32_t n, unsigned int use, uint8_t key[16])
 {

@@ -1,6 +1,7 @@
 #pragma once
 /*
- * dataplane/account: look-up in the buckets from account to session slot. Usable from BPF. Readers never lock.
+ * dataplane/account: look-up in the buckets from account to session slot. Usable from BPF. Readers
+ * never lock.
  */
 #include "dataplane/atomic.h"
 #include "dataplane/table.h"

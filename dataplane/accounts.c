@@ -1,4 +1,5 @@
-/* Buckets from account to session slot: the writer's side. Two choices of five entries, no entry ever moves. */
+/* Buckets from account to session slot: the writer's side. Two choices of five entries, no entry
+ * ever moves. */
 #include "base/err.h"
 #include "dataplane/tables_priv.h"
 

@@ -1,8 +1,9 @@
 #pragma once
 /*
- * dataplane/atomic: how the tables' shared words are read and written, the same text for user space and for the BPF
- * programs. BPF knows compare-and-swap and fetch-add of 32 and 64 bits (both are full barriers); its loads and stores
- * are single instructions, kept in order by a compiler barrier on the machines we run on. User space says what it needs.
+ * dataplane/atomic: how the tables' shared words are read and written, the same text for user space
+ * and for the BPF programs. BPF knows compare-and-swap and fetch-add of 32 and 64 bits (both are
+ * full barriers); its loads and stores are single instructions, kept in order by a compiler barrier
+ * on the machines we run on. User space says what it needs.
  */
 #include "proto/ints.h"
 
@@ -33,5 +34,6 @@
 #define CHQ_CAS(p, was, is)   __sync_val_compare_and_swap((p), (was), (is))
 #define CHQ_FETCH_ADD(p, add) __sync_fetch_and_add((p), (add))
 
-/* Stores before it come first in the program's order: enough for what must hold when a thread is killed. */
+/* Stores before it come first in the program's order: enough for what must hold when a thread is
+ * killed. */
 #define CHQ_PROGRAM_ORDER() __asm__ __volatile__("" ::: "memory")

@@ -1,6 +1,7 @@
 #pragma once
 /*
- * dataplane/cookie: the two cookie secrets of the header record, read beside a manager that changes them.
+ * dataplane/cookie: the two cookie secrets of the header record, read beside a manager that changes
+ * them.
  * Usable from BPF.
  */
 #include "dataplane/atomic.h"

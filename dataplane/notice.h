@@ -1,7 +1,9 @@
 #pragma once
 /*
- * dataplane/notice: header-only answers that name a frame that was not forwarded, or ask a client for its path.
- * 48 bytes, so never longer than the frame that caused them; never for a frame whose tag was not right.
+ * dataplane/notice: header-only answers that name a frame that was not forwarded, or ask a client
+ * for its path.
+ * 48 bytes, so never longer than the frame that caused them; never for a frame whose tag was not
+ * right.
  */
 #include "dataplane/worker.h"
 
@@ -21,8 +23,9 @@ int chq_notice_make(struct chq_session *s, uint32_t slot, const struct chq_heade
 		    uint64_t token, uint8_t out[CHQ_FRAME_HDR_LEN]);
 
 /**
- * chq_notice() - add a NOTICE to @p's source to the burst's extra datagrams, counted; over the budget it is counted as
- * drop-notice-limit instead. @p->from and its parsed header are those of a frame with a right tag.
+ * chq_notice() - add a NOTICE to @p's source to the burst's extra datagrams, counted; over the
+ * budget it is counted as drop-notice-limit instead. @p->from and its parsed header are those of a
+ * frame with a right tag.
  * Thread: the worker's.
  */
 void chq_notice(struct chq_worker *w, const struct chq_pkt *p, enum chq_notice code);

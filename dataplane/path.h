@@ -1,12 +1,14 @@
 #pragma once
 /*
- * dataplane/path: where a session is: read, moved by a PING with its token, and asked for by NOTICE path.
+ * dataplane/path: where a session is: read, moved by a PING with its token, and asked for by NOTICE
+ * path.
  *
- * The record holds two copies and one word {gen 16 | copy 1 | seq 47} that says which is current. A mover writes the
- * other copy and publishes it by one compare-and-swap of the word. Two movers at once write the same copy: one wins the
- * word, and the copy may be a mixture, also later. Each copy is sealed with the word that published it, so a mixture is not
- * used (frames to the session are dropped and counted as drop-path); the loser withdraws the fingerprint, so that
- * the client's next frame is asked for its path again.
+ * The record holds two copies and one word {gen 16 | copy 1 | seq 47} that says which is current. A
+ * mover writes the other copy and publishes it by one compare-and-swap of the word. Two movers at
+ * once write the same copy: one wins the word, and the copy may be a mixture, also later. Each copy
+ * is sealed with the word that published it, so a mixture is not used (frames to the session are
+ * dropped and counted as drop-path); the loser withdraws the fingerprint, so that the client's next
+ * frame is asked for its path again.
  *
  * Usable from BPF. Copies are read and written as four words, relaxed; the word is the gate.
  */
@@ -69,7 +71,8 @@ chq_path_read(const struct chq_session *s, struct chq_path *out)
 }
 
 /**
- * chq_path_write() - write and seal the copy that @word will name. The manager uses it to open a slot.
+ * chq_path_write() - write and seal the copy that @word will name. The manager uses it to open a
+ * slot.
  */
 static inline void
 chq_path_write(struct chq_session *s, const struct chq_path *to, uint64_t word)
@@ -87,7 +90,8 @@ chq_path_write(struct chq_session *s, const struct chq_path *to, uint64_t word)
  * @gen: the slot's generation when the PING's tag was verified.
  * @seq: of the PING that asks for it, already taken from the replay window.
  *
- * Return: 1 if moved; 0 if a newer PING has moved the session, the slot was opened anew, or another mover was first.
+ * Return: 1 if moved; 0 if a newer PING has moved the session, the slot was opened anew, or another
+ * mover was first.
  */
 static inline int
 chq_path_move(struct chq_session *s, const struct chq_path *to, uint16_t gen, uint64_t seq)
@@ -116,7 +120,8 @@ chq_path_foreign(const struct chq_session *s, const struct chq_path *src)
 	return CHQ_LOAD_RELAXED(&s->path_fp) != chq_path_fp_of(src);
 }
 
-/* … and is it newer than the PING that moved the session last? Older ones are stragglers from the old address. */
+/* … and is it newer than the PING that moved the session last? Older ones are stragglers from the
+ * old address. */
 static inline int
 chq_path_asks(const struct chq_session *s, const struct chq_path *src, uint64_t seq)
 {

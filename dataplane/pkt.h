@@ -1,7 +1,7 @@
 #pragma once
 /*
- * dataplane/pkt: one datagram on its way through the stages. The stages know no driver: a driver fills the first
- * part, the stages the second, and the driver sends what the verdict says.
+ * dataplane/pkt: one datagram on its way through the stages. The stages know no driver: a driver
+ * fills the first part, the stages the second, and the driver sends what the verdict says.
  */
 #include <stdint.h>
 

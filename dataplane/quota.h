@@ -1,12 +1,14 @@
 #pragma once
 /*
- * dataplane/quota: GCRA (ITU-T I.371), one number per limit: the theoretical arrival time of the next conforming unit,
- * CLOCK_MONOTONIC ns. Usable from BPF. Writers: any worker, the manager, the program; compare-and-swap, relaxed.
+ * dataplane/quota: GCRA (ITU-T I.371), one number per limit: the theoretical arrival time of the
+ * next conforming unit, CLOCK_MONOTONIC ns. Usable from BPF. Writers: any worker, the manager, the
+ * program; compare-and-swap, relaxed.
  */
 #include "dataplane/atomic.h"
 #include "dataplane/replay.h"
 
-/* Clocks of the writers may differ so much; an arrival time further ahead than any of them can write is nonsense. */
+/* Clocks of the writers may differ so much; an arrival time further ahead than any of them can
+ * write is nonsense. */
 #define CHQ_QUOTA_SKEW_NS UINT64_C(1000000000)
 
 /**
@@ -15,8 +17,9 @@
  * @price_ns: what is spent, in ns of the budget's rate; 0 = no limit, nothing is written.
  * @span_ns:  how far ahead of now @tat may run: burst × price of one unit.
  *
- * An idle budget holds exactly span / price units. A refused unit writes nothing. A @tat beyond now + span + one second
- * (a class that was narrowed, a clock that began anew) starts anew at now, so that no budget can be shut for good.
+ * An idle budget holds exactly span / price units. A refused unit writes nothing. A @tat beyond now
+ * + span + one second (a class that was narrowed, a clock that began anew) starts anew at now, so
+ * that no budget can be shut for good.
  * Return: 1 if conforming (spent); 0 if over the budget.
  */
 static inline int

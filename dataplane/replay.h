@@ -1,15 +1,18 @@
 #pragma once
 /*
- * dataplane/replay: each sequence number of a session is taken once, by however many workers and programs at a time.
+ * dataplane/replay: each sequence number of a session is taken once, by however many workers and
+ * programs at a time.
  *
- * A word holds {block 32 | bits 32}: block = seq / 32, bit = seq mod 32. Block b lives in word b mod 8 and nowhere
- * else, and a word's block only rises. So number s of block b is taken exactly when it was not taken before and no
- * number of block b+8, b+16, … was. Behind the newest number taken, n, that makes at least n mod 32 + 225 numbers
- * (225 to 256, n itself counted) that are never refused as too old; older ones are taken once or refused, never twice.
+ * A word holds {block 32 | bits 32}: block = seq / 32, bit = seq mod 32. Block b lives in word b
+ * mod 8 and nowhere else, and a word's block only rises. So number s of block b is taken exactly
+ * when it was not taken before and no number of block b+8, b+16, … was. Behind the newest number
+ * taken, n, that makes at least n mod 32 + 225 numbers (225 to 256, n itself counted) that are
+ * never refused as too old; older ones are taken once or refused, never twice.
  *
  * Numbers from CHQ_SEQ_END on, and 0, are refused: block has 32 bits. A session ends long before.
  *
- * Usable from BPF: the loop is bounded. Writers: any worker, the manager, the program; compare-and-swap.
+ * Usable from BPF: the loop is bounded. Writers: any worker, the manager, the program;
+ * compare-and-swap.
  */
 #include "dataplane/atomic.h"
 #include "dataplane/table.h"
@@ -21,7 +24,8 @@
 /**
  * chq_replay_take() - take a number, after its frame's tag was verified.
  * @words: the session's replay words.
- * Return: 1 if it is now taken by the caller; 0 if it was taken before, is too old, or is no number of ours.
+ * Return: 1 if it is now taken by the caller; 0 if it was taken before, is too old, or is no number
+ * of ours.
  */
 static inline int
 chq_replay_take(uint64_t words[CHQ_REPLAY_WORDS], uint64_t seq)

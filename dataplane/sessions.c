@@ -1,11 +1,12 @@
 /*
- * Life of a slot: open, login or confirm, linger, close. Each is a series of stores whose every prefix is either
- * harmless or recognised by tables_scrub():
+ * Life of a slot: open, login or confirm, linger, close. Each is a series of stores whose every
+ * prefix is either harmless or recognised by tables_scrub():
  *
  *   FREE with anything in it            opening or closing was cut short: wiped
- *   PRELOGIN, NEW with rx_ident, links  publishing was cut short: undone, login or confirmation comes again
- *   OPEN, not reachable, but its device is: its successor was published: lingers
- *   OPEN, not reachable, no such device: closing, lingering or publishing a successor was cut short: reachable again
+ *   PRELOGIN, NEW with rx_ident, links  publishing was cut short: undone, comes again
+ *   OPEN, not reachable, device is      its successor was published: lingers
+ *   OPEN, not reachable, device is not  closing or lingering was cut short, or the publishing of
+ *                                       a successor that is undone: reachable again
  *   OPEN with rx_ident 0                closing was cut short further on: closed
  *   LINGER with rx_ident                lingering was cut short: cleared
  */
@@ -193,7 +194,8 @@ tables_set_linger(struct chq_tables *t, uint32_t slot, uint32_t until_s)
 
 /* --- from PRELOGIN or NEW to OPEN --- */
 
-/* Senders revoked for the account's other session @from (CHQ_SLOT_NONE: there is none) are so for @to. */
+/* Senders revoked for the account's other session @from (CHQ_SLOT_NONE: there is none) are so for
+ * @to. */
 static uint64_t
 deny_copy(struct chq_tables *t, uint32_t from, uint32_t to)
 {
@@ -203,7 +205,8 @@ deny_copy(struct chq_tables *t, uint32_t from, uint32_t to)
 	return from != CHQ_SLOT_NONE ? t->sessions[from].rx_ident >> 56 & CHQ_RX_DENY : 0;
 }
 
-/* Make a receiver of a session whose ident, keys and cold.full_expires_s are set. 0; CHQ_EFULL: nothing has changed. */
+/* Make a receiver of a session whose ident, keys and cold.full_expires_s are set. 0; CHQ_EFULL:
+ * nothing has changed. */
 static int
 publish(struct chq_tables *t, uint32_t slot, uint64_t now_ns, struct chq_dp_ref *replaced)
 {

@@ -4,9 +4,9 @@
  *
  *     parse -> hello -> sender -> receiver -> replay -> path -> quota -> rewrite
  *
- * Each takes the packets that are still undecided, gives some of them their verdict, and returns how many are left,
- * moved to the front in their order. Up to and with the receiver stage no table is written, so that
- * whatever goes up to the manager has changed nothing.
+ * Each takes the packets that are still undecided, gives some of them their verdict, and returns
+ * how many are left, moved to the front in their order. Up to and with the receiver stage no table
+ * is written, so that whatever goes up to the manager has changed nothing.
  *
  * None fails, allocates, locks, logs or enters the kernel. Thread: the worker's.
  */
@@ -21,7 +21,8 @@ uint16_t chq_stage_hello(struct chq_worker *w, struct chq_pkt **live, uint16_t n
 /** Session by slot, tag, expiry; fills p->from, from_slot, from_gen. */
 uint16_t chq_stage_sender(struct chq_worker *w, struct chq_pkt **live, uint16_t n);
 
-/** Account to session, silence, grant, denial list; fills p->to, to_slot, to_ident. What it cannot decide goes up. */
+/** Account to session, silence, grant, denial list; fills p->to, to_slot, to_ident. What it cannot
+ * decide goes up. */
 uint16_t chq_stage_receiver(struct chq_worker *w, struct chq_pkt **live, uint16_t n);
 
 /** Takes the sequence number; tells the manager of a session's first valid frame. */
@@ -33,7 +34,8 @@ uint16_t chq_stage_path(struct chq_worker *w, struct chq_pkt **live, uint16_t n)
 /** Budgets of frames and bytes. */
 uint16_t chq_stage_quota(struct chq_worker *w, struct chq_pkt **live, uint16_t n);
 
-/** Decides all that is left: new header and address, PING answered in place, refused frames dropped with a NOTICE. */
+/** Decides all that is left: new header and address, PING answered in place, refused frames dropped
+ * with a NOTICE. */
 void chq_stage_rewrite(struct chq_worker *w, struct chq_pkt **live, uint16_t n);
 
 /* A packet's verdict, counted under @count. */
@@ -52,7 +54,8 @@ chq_drop(struct chq_worker *w, struct chq_pkt *p, enum chq_counter count)
 	chq_decide(w, p, CHQ_V_DROP, count);
 }
 
-/* Tag of a header with @payload_len bytes behind it. A struct's fields are not words to the compiler: hence the copy. */
+/* Tag of a header with @payload_len bytes behind it. A struct's fields are not words to the
+ * compiler: hence the copy. */
 static inline uint64_t
 chq_hdr_tag(const struct chq_frame_hdr *h, struct chq_sipkey key, uint16_t payload_len)
 {

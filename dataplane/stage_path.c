@@ -24,8 +24,8 @@ ping_token(struct chq_worker *w, struct chq_pkt *p)
 }
 
 /*
- * A PING without a token, from an address with the session's fingerprint. Other addresses may have the same one, so the
- * link is only refreshed for the very address that proved itself.
+ * A PING without a token, from an address with the session's fingerprint. Other addresses may have
+ * the same one, so the link is only refreshed for the very address that proved itself.
  * Return: 1 if the session is where the PING came from.
  */
 static int

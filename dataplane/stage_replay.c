@@ -1,7 +1,8 @@
 #include "dataplane/replay.h"
 #include "dataplane/stage.h"
 
-/* The manager makes a NEW session a receiver; a note that finds the ring full is repeated by the next frame. */
+/* The manager makes a NEW session a receiver; a note that finds the ring full is repeated by the
+ * next frame. */
 static void
 confirm_note(struct chq_worker *w, const struct chq_pkt *p)
 {

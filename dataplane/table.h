@@ -3,10 +3,10 @@
  * dataplane/table: the layout of the tables, for the workers, the manager and the BPF programs.
  * It is in no other place. Change a byte here and CHQ_LAYOUT_VERSION must rise.
  *
- * Writers and readers. "manager" is the dataplane's manager thread, alone; "path" is any worker or the XDP program,
- * several at once; they use one compare-and-swap or one store of a whole word, so that a kill at any instruction
- * leaves the tables usable. Without a remark: writer manager, readers path, relaxed; published by the release store
- * to the word that is named as the gate.
+ * Writers and readers. "manager" is the dataplane's manager thread, alone; "path" is any worker or
+ * the XDP program, several at once; they use one compare-and-swap or one store of a whole word, so
+ * that a kill at any instruction leaves the tables usable. Without a remark: writer manager,
+ * readers path, relaxed; published by the release store to the word that is named as the gate.
  *
  * Times are CLOCK_MONOTONIC: u64 ns for quotas and heartbeats, u32 s for silence and expiry.
  */
@@ -53,8 +53,9 @@ struct chq_path {
 _Static_assert(sizeof(struct chq_path) == 32, "path is four words");
 
 /*
- * Hot record of a session, addressed by the slot number that frames carry. 256 bytes: bytes 0..127 serve the
- * session's owner as sender, bytes 128..255 as receiver; a frame touches one half of each of two records.
+ * Hot record of a session, addressed by the slot number that frames carry. 256 bytes: bytes 0..127
+ * serve the session's owner as sender, bytes 128..255 as receiver; a frame touches one half of each
+ * of two records.
  */
 struct chq_session {
 	/* --- sender half --- */
@@ -96,12 +97,14 @@ enum chq_rx_flag {
 };
 #define CHQ_RX_IDENT(flags, device, account) \
 	((uint64_t)(flags) << 56 | (uint64_t)(device) << 48 | ((account)&CHQ_ID_MASK))
-/* Does this rx_ident name a receiver of that account? Do two name the same session, whatever else their flags say? */
+/* Does this rx_ident name a receiver of that account? Do two name the same session, whatever else
+ * their flags say? */
 #define CHQ_RX_IS(ident, account) \
 	(((ident) >> 56 & CHQ_RX_VALID) && ((ident)&CHQ_ID_MASK) == (account))
 #define CHQ_RX_SAME(a, b) ((((a) ^ (b)) & ~((uint64_t)(CHQ_RX_DENY | CHQ_RX_DEVICES) << 56)) == 0)
 
-/* Cold record of the same slot. 192 bytes. Writer manager; deny and next_slot are read by path when a flag says so. */
+/* Cold record of the same slot. 192 bytes. Writer manager; deny and next_slot are read by path when
+ * a flag says so. */
 struct chq_cold {
 	uint64_t deny[CHQ_DENY_MAX]; /* until day 16 | sender's account 48; 0 = empty */
 	uint32_t next_slot;	     /* next device of the account, CHQ_SLOT_NONE at the end */
@@ -115,14 +118,17 @@ struct chq_cold {
 };
 _Static_assert(sizeof(struct chq_cold) == 192, "cold record is 192 bytes");
 
-/* Hop keys of the same slot: in a table that no XDP program is given. Writer manager; reader manager. */
+/* Hop keys of the same slot: in a table that no XDP program is given. Writer manager; reader
+ * manager. */
 struct chq_hop {
 	uint8_t in[32], out[32];
 };
 
 /*
- * Account -> first session slot. A key lives in one of the two buckets that chq_account_buckets() names.
- * Insert: slot, then key (release). Remove: key = 0 (release). Readers never lock: they check the record's ident.
+ * Account -> first session slot. A key lives in one of the two buckets that chq_account_buckets()
+ * names.
+ * Insert: slot, then key (release). Remove: key = 0 (release). Readers never lock: they check the
+ * record's ident.
  */
 struct chq_bucket {
 	uint64_t key[CHQ_BUCKET_ENTRIES]; /* CHQ_PARTY(kind, 0, id); 0 = empty. Gate of the entry */
@@ -161,7 +167,8 @@ struct chq_heartbeat {
 	uint64_t pad[7];
 };
 
-/* The header record: what must agree before anything is adopted, and what all sessions share. One element, 16 KiB. */
+/* The header record: what must agree before anything is adopted, and what all sessions share. One
+ * element, 16 KiB. */
 struct chq_header {
 	uint64_t magic;
 	uint32_t layout; /* CHQ_LAYOUT_VERSION */
@@ -210,8 +217,8 @@ chq_mix32(uint64_t x)
 	return (uint32_t)(x >> 32);
 }
 
-/* Both buckets of a key, never the same one when there are two or more. Ids are given out by the server, so the
- * seed guards against accidents, not against an opponent who chooses keys. */
+/* Both buckets of a key, never the same one when there are two or more. Ids are given out by the
+ * server, so the seed guards against accidents, not against an opponent who chooses keys. */
 static inline void
 chq_account_buckets(uint64_t key, uint64_t seed, uint32_t buckets, uint32_t out[2])
 {
@@ -223,7 +230,8 @@ chq_account_buckets(uint64_t key, uint64_t seed, uint32_t buckets, uint32_t out[
 		out[1] = (out[0] ^ 1) & mask;
 }
 
-/* Tells whether a frame came from where its session is. A collision would only omit a path NOTICE. */
+/* Tells whether a frame came from where its session is. A collision would only omit a path
+ * NOTICE. */
 static inline uint32_t
 chq_path_fp(uint64_t ip_hi, uint64_t ip_lo, uint16_t port)
 {
@@ -231,7 +239,8 @@ chq_path_fp(uint64_t ip_hi, uint64_t ip_lo, uint16_t port)
 			 ip_lo * UINT64_C(0xc4ceb9fe1a85ec53) + port);
 }
 
-/* Detects a copy that two movers wrote at once: such a copy is not used, and the client's next PING heals it.
+/* Detects a copy that two movers wrote at once: such a copy is not used, and the client's next PING
+ * heals it.
  * @w: the path as four words; the upper half of w[3], which is the seal, does not count. */
 static inline uint32_t
 chq_path_seal(const uint64_t w[4], uint64_t word)

@@ -2,10 +2,10 @@
 /*
  * dataplane/tables: making, adopting and changing the tables of dataplane/table.h.
  *
- * Everything here is for the manager thread alone (and for tests and tools while no dataplane runs); workers and the
- * XDP program read and write the same bytes meanwhile, by the rules stated beside each field. Every change is a series of
- * stores in an order that leaves the tables usable after kill -9 between any two of them; adoption finishes or
- * undoes what was under way.
+ * Everything here is for the manager thread alone (and for tests and tools while no dataplane
+ * runs); workers and the XDP program read and write the same bytes meanwhile, by the rules stated
+ * beside each field. Every change is a series of stores in an order that leaves the tables usable
+ * after kill -9 between any two of them; adoption finishes or undoes what was under way.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,28 +70,33 @@ struct chq_tables {
  * @now_ns: CLOCK_MONOTONIC.
  * @err:    at least 256 bytes: on failure a text for operators that says what to do.
  *
- * Found tables are refused when their layout, sizes or configured numbers differ; they are never emptied, except
- * files from before the machine's last boot, whose clocks mean nothing any more (made anew; logged).
+ * Found tables are refused when their layout, sizes or configured numbers differ; they are never
+ * emptied, except files from before the machine's last boot, whose clocks mean nothing any more
+ * (made anew; logged).
  * What a killed manager left half done is finished or undone; header->generation rises.
  * The caller holds the instance's lock.
  *
- * Return: 0, *@out is given back by chq_tables_close(); CHQ_ELAYOUT (other layout, size, damaged or foreign
- * pin); CHQ_EACCES (owner or mode of what was found is not ours); CHQ_EUNAVAIL (this backing cannot be had here);
- * CHQ_ENOMEM, CHQ_ENOSPC (the size is in @err); CHQ_EINVAL (numbers out of range); other negated errno.
+ * Return: 0, *@out is given back by chq_tables_close(); CHQ_ELAYOUT (other layout, size, damaged or
+ * foreign pin); CHQ_EACCES (owner or mode of what was found is not ours); CHQ_EUNAVAIL (this
+ * backing cannot be had here); CHQ_ENOMEM, CHQ_ENOSPC (the size is in @err); CHQ_EINVAL (numbers
+ * out of range); other negated errno.
  */
 int chq_tables_open(struct chq_tables **out, const struct chq_tables_conf *conf, uint64_t now_ns,
 		    char *err, size_t err_size);
 
-/** chq_tables_close() - unmap and free. Pinned and file tables stay as they are. NULL is harmless. No worker may run. */
+/** chq_tables_close() - unmap and free. Pinned and file tables stay as they are. NULL is harmless.
+ * No worker may run. */
 void chq_tables_close(struct chq_tables *t);
 
 /**
- * chq_tables_remove() - remove an instance's pinned and file tables, whatever their layout ("detach").
+ * chq_tables_remove() - remove an instance's pinned and file tables, whatever their layout
+ * ("detach").
  * Return: how many tables were removed, 0 if there were none; negated errno.
  */
 int chq_tables_remove(const struct chq_tables_conf *conf);
 
-/** chq_tables_tick() - once a second or so: header->today, and a new cookie secret every two minutes. */
+/** chq_tables_tick() - once a second or so: header->today, and a new cookie secret every two
+ * minutes. */
 void chq_tables_tick(struct chq_tables *t, uint64_t now_ns, uint64_t wall_ms);
 
 /** chq_tables_server_set() - server id, silence, certificate and quota classes, as control says. */
@@ -101,7 +106,8 @@ void chq_tables_server_set(struct chq_tables *t, const struct chq_dp_server_set 
 
 /**
  * chq_account_set() - insert a key, or let it point to another slot.
- * Return: 0; CHQ_EFULL (the configured number of accounts is reached, or, beyond all likelihood, both buckets are full).
+ * Return: 0; CHQ_EFULL (the configured number of accounts is reached, or, beyond all likelihood,
+ * both buckets are full).
  */
 int chq_account_set(struct chq_tables *t, uint64_t key, uint32_t slot);
 
@@ -110,48 +116,55 @@ int chq_account_remove(struct chq_tables *t, uint64_t key);
 
 /* --- sessions --- */
 
-/** chq_session_at() - the record that @ref names. NULL if that slot is FREE or holds another generation by now. */
+/** chq_session_at() - the record that @ref names. NULL if that slot is FREE or holds another
+ * generation by now. */
 struct chq_session *chq_session_at(const struct chq_tables *t, struct chq_dp_ref ref);
 
 /**
  * chq_session_open() - take a slot for a new session: PRELOGIN without an account, NEW with one.
- * Return: 0 and *@ref; CHQ_EFULL (no rested slot, or a sixteenth of the slots, at least 16, is unconfirmed);
- * CHQ_EINVAL (quota class, device without account).
+ * Return: 0 and *@ref; CHQ_EFULL (no rested slot, or a sixteenth of the slots, at least 16, is
+ * unconfirmed); CHQ_EINVAL (quota class, device without account).
  */
 int chq_session_open(struct chq_tables *t, const struct chq_dp_session_open *m, uint64_t now_ns,
 		     struct chq_dp_ref *ref);
 
 /**
  * chq_session_login() - give a PRELOGIN session its account and make it a receiver (state OPEN).
- * @replaced: if not NULL, receives the session of the same account and device that now lingers for CHQ_LINGER_S, or slot
- * CHQ_SLOT_NONE.
- * Return: 0; CHQ_ENOENT; CHQ_EINVAL (not PRELOGIN); CHQ_EFULL (accounts; the session stays as it was).
+ * @replaced: if not NULL, receives the session of the same account and device that now lingers for
+ *            CHQ_LINGER_S, or slot CHQ_SLOT_NONE.
+ * Return: 0; CHQ_ENOENT; CHQ_EINVAL (not PRELOGIN); CHQ_EFULL (accounts; the session stays as it
+ * was).
  */
 int chq_session_login(struct chq_tables *t, const struct chq_dp_session_login *m, uint64_t now_ns,
 		      struct chq_dp_ref *replaced);
 
 /**
- * chq_session_confirm() - a NEW session's first valid frame came: make it a receiver (state OPEN) until its full life is over.
- * Return: 0 (confirmed now); CHQ_ENOENT; CHQ_EINVAL (not NEW: harmless, notes may come twice); CHQ_EFULL.
+ * chq_session_confirm() - a NEW session's first valid frame came: make it a receiver (state OPEN)
+ * until its full life is over.
+ * Return: 0 (confirmed now); CHQ_ENOENT; CHQ_EINVAL (not NEW: harmless, notes may come twice);
+ * CHQ_EFULL.
  */
 int chq_session_confirm(struct chq_tables *t, struct chq_dp_ref ref, uint64_t now_ns,
 			struct chq_dp_ref *replaced);
 
 #define CHQ_LINGER_S 30
 
-/** chq_session_linger() - take an OPEN session off its account; its frames still count for @ms (rounded up to a
- * second). Return: 0; CHQ_ENOENT; CHQ_EINVAL (not OPEN). */
+/** chq_session_linger() - take an OPEN session off its account; its frames still count for @ms
+ * (rounded up to a second). Return: 0; CHQ_ENOENT; CHQ_EINVAL (not OPEN). */
 int chq_session_linger(struct chq_tables *t, struct chq_dp_ref ref, uint32_t ms, uint64_t now_ns);
 
-/** chq_session_close() - free a slot at once: unreachable, keys wiped; it rests CHQ_SLOT_REST_S. Return: 0; CHQ_ENOENT. */
+/** chq_session_close() - free a slot at once: unreachable, keys wiped; it rests CHQ_SLOT_REST_S.
+ * Return: 0; CHQ_ENOENT. */
 int chq_session_close(struct chq_tables *t, struct chq_dp_ref ref, uint64_t now_ns);
 
-/** chq_session_grant_key() - new grant key of an account, in all its sessions. Return: 0; CHQ_ENOENT. */
+/** chq_session_grant_key() - new grant key of an account, in all its sessions. Return: 0;
+ * CHQ_ENOENT. */
 int chq_session_grant_key(struct chq_tables *t, uint64_t account, const uint8_t key[16]);
 
 /**
  * chq_session_deny() - put a sender on an account's denial list, until a day, or take him off.
- * Return: 0; CHQ_ENOENT (no session of the account, or no such entry to remove); CHQ_EFULL (8 live entries).
+ * Return: 0; CHQ_ENOENT (no session of the account, or no such entry to remove); CHQ_EFULL (8 live
+ * entries).
  */
 int chq_session_deny(struct chq_tables *t, uint64_t account, uint64_t sender, uint16_t until_day,
 		     bool remove);

@@ -1,6 +1,7 @@
 /*
- * Adoption: the tables outlive the process, also one killed between any two stores. What each half-done change looks like
- * stands in sessions.c. Workers of nobody run now, but the XDP program may forward: what is whole is left alone.
+ * Adoption: the tables outlive the process, also one killed between any two stores. What each
+ * half-done change looks like stands in sessions.c. Workers of nobody run now, but the XDP program
+ * may forward: what is whole is left alone.
  */
 #include <stdlib.h>
 
@@ -52,7 +53,8 @@ session_settle(struct chq_tables *t, uint32_t slot, uint32_t now_s)
 	}
 }
 
-/* Keys whose first session is none of theirs go; so does a key in a bucket that is not its own, or one that is there twice. */
+/* Keys whose first session is none of theirs go; so does a key in a bucket that is not its own, or
+ * one that is there twice. */
 static void
 buckets_settle(struct chq_tables *t)
 {

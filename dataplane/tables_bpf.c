@@ -1,6 +1,7 @@
 /*
- * Tables as memory-mapped BPF arrays, pinned in <bpffs>/<instance>/: the XDP program reads the same bytes, and they outlive
- * the process. The header is pinned last: one that is found means that all are there.
+ * Tables as memory-mapped BPF arrays, pinned in <bpffs>/<instance>/: the XDP program reads the same
+ * bytes, and they outlive the process. The header is pinned last: one that is found means that all
+ * are there.
  */
 #include <stdio.h>
 

@@ -1,4 +1,5 @@
-/* Tables as mapped files in <run_dir>/tables-<instance>/, for machines where BPF is not to be had. */
+/* Tables as mapped files in <run_dir>/tables-<instance>/, for machines where BPF is not to be
+ * had. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 #include "base/err.h"
 #include "dataplane/tables_priv.h"
 
-/* Its name while it is being made: the header's last, so a header found means that all are there. */
+/* Its name while it is being made: the header's last, so a header found means that all are
+ * there. */
 #define HEADER_UNFINISHED "header.new"
 
 static void

@@ -1,6 +1,7 @@
 #pragma once
 /*
- * dataplane/tables_priv: what the files behind tables.h share. Nobody else includes it, but their tests.
+ * dataplane/tables_priv: what the files behind tables.h share. Nobody else includes it, but their
+ * tests.
  */
 #include "dataplane/tables.h"
 
@@ -25,7 +26,8 @@ int tables_file_open(struct chq_tables *t, const struct chq_tables_conf *conf, c
 int tables_memory_open(struct chq_tables *t, const struct chq_tables_conf *conf, char *err,
 		       size_t err_size);
 
-/* The header is complete: from now on the tables are found by the next start. Only after creation. 0; negated errno. */
+/* The header is complete: from now on the tables are found by the next start. Only after creation.
+ * 0; negated errno. */
 int tables_bpf_commit(struct chq_tables *t, const struct chq_tables_conf *conf);
 int tables_file_commit(struct chq_tables *t, const struct chq_tables_conf *conf);
 
@@ -43,7 +45,8 @@ int tables_check_owner(const char *path, char *err, size_t err_size);
 /* --- adoption --- */
 
 /**
- * tables_scrub() - finish or undo what a killed manager left half done; rebuild what only memory holds.
+ * tables_scrub() - finish or undo what a killed manager left half done; rebuild what only memory
+ * holds.
  * Workers and the XDP program may run meanwhile: what is whole is not touched.
  */
 void tables_scrub(struct chq_tables *t, uint64_t now_ns);

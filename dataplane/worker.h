@@ -1,10 +1,10 @@
 #pragma once
 /*
- * dataplane/worker: one worker thread's view of everything, the burst pipeline, and the only ways between
- * a worker and the manager thread: bounded rings.
+ * dataplane/worker: one worker thread's view of everything, the burst pipeline, and the only ways
+ * between a worker and the manager thread: bounded rings.
  *
- * A burst: driver rx -> chq_pipeline() -> the loop acts on each packet's verdict (CHQ_V_TX: driver tx; CHQ_V_UP: onto a
- * ring, then driver free; else driver free) -> w->extra[] by driver tx_new.
+ * A burst: driver rx -> chq_pipeline() -> the loop acts on each packet's verdict (CHQ_V_TX: driver
+ * tx; CHQ_V_UP: onto a ring, then driver free; else driver free) -> w->extra[] by driver tx_new.
  */
 #include <stdatomic.h>
 
@@ -25,8 +25,8 @@ struct chq_extra {
 /* Queues from a worker to the manager, so that one flood does not starve the others. */
 enum chq_upq { CHQ_UPQ_HELLO, CHQ_UPQ_SERVER, CHQ_UPQ_OTHER, CHQ_UPQ__COUNT };
 
-/* What goes up: the datagram as it came, its tag verified when it is a FRAME. No table was changed for it: the manager takes its
- * number (chq_replay_take), its quota and its path. */
+/* What goes up: the datagram as it came, its tag verified when it is a FRAME. No table was changed
+ * for it: the manager takes its number (chq_replay_take), its quota and its path. */
 struct chq_up_item {
 	struct chq_path src;
 	uint32_t slot; /* of the sender; CHQ_SLOT_NONE for a HELLO */
@@ -38,7 +38,8 @@ struct chq_up_item {
 	uint8_t dgram[CHQ_DGRAM_MAX];
 };
 
-/* What the manager should know of a session, best effort: a lost CONFIRM is repeated by the session's next frame. */
+/* What the manager should know of a session, best effort: a lost CONFIRM is repeated by the
+ * session's next frame. */
 enum chq_note_kind { CHQ_NOTE_CONFIRM = 1, CHQ_NOTE_MOVED };
 struct chq_note {
 	uint32_t slot;
@@ -68,7 +69,8 @@ struct chq_worker {
 	uint32_t slots, bucket_count;
 	uint64_t account_seed;
 
-	/* Writer and reader: this worker. The loop sets the clock once a poll, before chq_pipeline(). */
+	/* Writer and reader: this worker. The loop sets the clock once a poll, before
+	 * chq_pipeline(). */
 	uint64_t now_ns; /* CLOCK_MONOTONIC */
 	uint32_t now_s;	 /* the same in seconds */
 	uint16_t today;	 /* header->today, read once a burst */
@@ -85,7 +87,8 @@ struct chq_worker {
 	/* Manager -> worker: struct chq_tx_item. */
 	struct chq_ring tx;
 
-	/* Set at start: eventfd of a manager that sleeps until it is told, and its flag; -1 where the manager polls. */
+	/* Set at start: eventfd of a manager that sleeps until it is told, and its flag; -1 where
+	 * the manager polls. */
 	int wake_fd;
 	_Atomic int *manager_asleep;
 
@@ -108,7 +111,8 @@ chq_count(struct chq_worker *w, enum chq_counter c)
 	chq_count_add(w, c, 1);
 }
 
-/* A datagram to our port that a driver itself refuses (fragment, checksum, segments): counts it as received and dropped. */
+/* A datagram to our port that a driver itself refuses (fragment, checksum, segments): counts it as
+ * received and dropped. */
 static inline void
 chq_count_refused(struct chq_worker *w, enum chq_counter c, uint16_t dgram_len)
 {
@@ -125,23 +129,26 @@ chq_worker_set_clock(struct chq_worker *w, uint64_t now_ns)
 }
 
 /**
- * chq_worker_bind() - fill the constant copies from @t and zero the counters; rings, driver and clock are not touched.
+ * chq_worker_bind() - fill the constant copies from @t and zero the counters; rings, driver and
+ * clock are not touched.
  */
 void chq_worker_bind(struct chq_worker *w, unsigned int index, struct chq_tables *t);
 
 /**
  * chq_pipeline() - all stages on a burst.
- * @pkts: @n packets, at most CHQ_BURST, their driver part filled. Order and pointers stay as they are.
+ * @pkts: @n packets, at most CHQ_BURST, their driver part filled. Order and pointers stay as they
+ *        are.
  *
- * Leaves in each packet its verdict (p->verdict, p->count; p->out and p->dgram with CHQ_V_TX; p->up, p->why, p->from_slot,
- * p->from_gen with CHQ_V_UP), already counted, and NOTICEs to send in w->extra[0..extra_n-1]. Never fails, allocates,
- * locks, logs or enters the kernel. Thread: the worker's; the clock must be set.
+ * Leaves in each packet its verdict (p->verdict, p->count; p->out and p->dgram with CHQ_V_TX;
+ * p->up, p->why, p->from_slot, p->from_gen with CHQ_V_UP), already counted, and NOTICEs to send in
+ * w->extra[0..extra_n-1]. Never fails, allocates, locks, logs or enters the kernel. Thread: the
+ * worker's; the clock must be set.
  */
 void chq_pipeline(struct chq_worker *w, struct chq_pkt **pkts, uint16_t n);
 
 /**
- * chq_worker_poll() - one burst: receive, decide, send, hand up, and what the manager wants sent. Waits in the driver's rx()
- * at most. Return: true if there was anything. Thread: the worker's.
+ * chq_worker_poll() - one burst: receive, decide, send, hand up, and what the manager wants sent.
+ * Waits in the driver's rx() at most. Return: true if there was anything. Thread: the worker's.
  */
 bool chq_worker_poll(struct chq_worker *w);
 

@@ -3,10 +3,12 @@
  *
  *     length (2, little endian, mod 1501) || how (1) || bytes
  *
- * each one datagram of a burst of up to 32. how: bits 0-1 the source (a session's own address, or one of three others),
- * bit 2 = give the frame a right tag and grant of the session in its slot field, bit 3 = a fresh seq as well, bit 4 = a right
- * token for a PING, bit 5 = a right cookie for a HELLO.
- * After each burst: one verdict a packet, the sums agree, and nothing that is sent is longer than what came.
+ * each one datagram of a burst of up to 32. how: bits 0-1 the source (a session's own address, or
+ * one of three others), bit 2 = give the frame a right tag and grant of the session in its slot
+ * field, bit 3 = a fresh seq as well, bit 4 = a right token for a PING, bit 5 = a right cookie for
+ * a HELLO.
+ * After each burst: one verdict a packet, the sums agree, and nothing that is sent is longer than
+ * what came.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +59,8 @@ session_make(uint64_t account)
 		abort();
 }
 
-/* Slots 0..: a guest, one not yet confirmed, and some who talk. Made once, put back before each input. */
+/* Slots 0..: a guest, one not yet confirmed, and some who talk. Made once, put back before each
+ * input. */
 static void
 world_make(void)
 {

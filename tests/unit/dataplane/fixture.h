@@ -1,7 +1,7 @@
 #pragma once
 /*
- * A relay without driver or manager: tables in memory, one worker, sessions with known keys, and a clock that stands
- * still. Helpers assert by themselves; none returns an error.
+ * A relay without driver or manager: tables in memory, one worker, sessions with known keys, and a
+ * clock that stands still. Helpers assert by themselves; none returns an error.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,12 +84,14 @@ void world_run(struct world *v, uint16_t n);
 struct chq_pkt *world_send(struct world *v, const struct chq_frame_hdr *h, uint16_t payload_len,
 			   const struct peer *from);
 
-/* Remember all tables and counters; has anything in the tables changed since? Which counter rose? */
+/* Remember all tables and counters; has anything in the tables changed since? Which counter
+ * rose? */
 void world_remember(struct world *v);
 int world_changed(const struct world *v);
 uint64_t world_rose(const struct world *v, enum chq_counter c);
 
-/* The NOTICE at extra[i] is well formed, tagged with the peer's key and about @h; its code is returned. */
+/* The NOTICE at extra[i] is well formed, tagged with the peer's key and about @h; its code is
+ * returned. */
 uint16_t notice_check(const struct world *v, int i, const struct peer *p,
 		      const struct chq_frame_hdr *h);
 

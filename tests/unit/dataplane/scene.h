@@ -6,7 +6,8 @@
 
 enum { ALICE = 1, BOB = 2, CAROL = 3 };
 
-/* Two who talk, one who is silent, one who has not logged in, one whose time is over, one with two devices. */
+/* Two who talk, one who is silent, one who has not logged in, one whose time is over, one with two
+ * devices. */
 struct scene {
 	struct world v;
 	struct peer alice, bob, silent, guest, expired, two[2];

@@ -1,7 +1,8 @@
 /*
- * kill -9 at every instruction: a child runs one operation of the manager on shared tables under single step. Each time that the
- * tables have changed, what they look like now is what a kill would leave. Each such state is adopted, must be sound,
- * must have kept every session that the operation was not about, and the operation must then succeed once more.
+ * kill -9 at every instruction: a child runs one operation of the manager on shared tables under
+ * single step. Each time that the tables have changed, what they look like now is what a kill would
+ * leave. Each such state is adopted, must be sound, must have kept every session that the operation
+ * was not about, and the operation must then succeed once more.
  */
 #include <errno.h>
 #include <signal.h>
@@ -82,7 +83,8 @@ step(pid_t pid)
 	return WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP;
 }
 
-/* All states that the operation leads the tables through, the first and the last counted. 0: no ptrace here. */
+/* All states that the operation leads the tables through, the first and the last counted. 0: no
+ * ptrace here. */
 static int
 states_of(void (*op)(void), struct snapshot *states)
 {
@@ -138,7 +140,8 @@ session_is_sound(uint32_t slot, uint8_t *seen_free)
 	}
 }
 
-/* Walk each account's chain: all OPEN, all of that account, no device twice. Return: receivers reached. */
+/* Walk each account's chain: all OPEN, all of that account, no device twice. Return: receivers
+ * reached. */
 static uint32_t
 chains_are_sound(void)
 {

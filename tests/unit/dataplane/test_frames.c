@@ -64,7 +64,8 @@ forwarded_frame_has_exactly_these_bytes(void **state)
 	}
 }
 
-/* Flip every bit of the header, and some of the payload's length: never forwarded, never answered. */
+/* Flip every bit of the header, and some of the payload's length: never forwarded, never
+ * answered. */
 static void
 frame_with_any_header_bit_flipped_goes_nowhere(void **state)
 {

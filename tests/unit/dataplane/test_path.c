@@ -132,7 +132,8 @@ struct racer {
 	unsigned long read, torn, wrong;
 };
 
-/* Every address that is read is one that somebody wrote: all its fields follow from the word's seq. */
+/* Every address that is read is one that somebody wrote: all its fields follow from the word's
+ * seq. */
 static void
 read_once(struct racer *me)
 {

@@ -1,4 +1,5 @@
-/* Every verdict of the stages: what form of datagram gets it, under which counter, and what it changes. */
+/* Every verdict of the stages: what form of datagram gets it, under which counter, and what it
+ * changes. */
 #include "tests/unit/dataplane/scene.h"
 
 static const struct verdict_case *const tables[] = { form_cases, session_cases };

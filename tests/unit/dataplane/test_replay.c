@@ -2,7 +2,8 @@
 
 #include "tests/unit/dataplane/fixture.h"
 
-/* --- a plain slow model: every number taken is remembered, and the newest block of each of the 8 indices --- */
+/* --- a plain slow model: every number taken is remembered, and the newest block of each of the 8
+ * indices --- */
 
 #define MODEL_SPAN 65536
 

@@ -1,6 +1,7 @@
 /*
- * Backings: pinned BPF arrays and mapped files are found again with every byte, and refused with a reason when they are not
- * what the configuration asks for. The BPF part needs root and a kernel that lets us; it says so when skipped.
+ * Backings: pinned BPF arrays and mapped files are found again with every byte, and refused with a
+ * reason when they are not what the configuration asks for. The BPF part needs root and a kernel
+ * that lets us; it says so when skipped.
  */
 #include <fcntl.h>
 #include <stdio.h>
