@@ -14,7 +14,7 @@
 	X(SESSION_ADOPTED,  "session_adopted",  "sessions found at the dataplane")         \
 	X(SESSION_REPLACED, "session_replaced", "sessions replaced by the same device")    \
 	X(SESSION_CLOSED,   "session_closed",   "sessions closed by control")              \
-	X(LOGIN_DEVICE,     "login_device",     "logins by an enrolled device's key")      \
+	X(LOGIN_KEY,        "login_key",        "logins by an enrolled device's key")      \
 	X(LOGIN_PASSWORD,   "login_password",   "logins by password")                      \
 	X(LOGIN_WRONG,      "login_wrong",      "name or password wrong")                  \
 	X(LOGIN_DISABLED,   "login_disabled",   "right, but the account is disabled")      \

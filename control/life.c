@@ -136,7 +136,7 @@ life_confirmed(struct control *ctl, struct session *s)
 		s->grant_epoch = epoch;
 		dp_send_grant_key(ctl, s->account, epoch);
 	}
-	control_count(ctl, COUNT_LOGIN_DEVICE);
+	control_count(ctl, COUNT_LOGIN_KEY);
 	life_open(ctl, s);
 }
 
