@@ -24,7 +24,7 @@ too_long(const char *what, struct chq_ctl_error *e)
 				 CHQ_PASSWORD_MAX);
 }
 
-/* Up to a newline or the end, byte by byte: what follows is not ours. */
+/* Up to a newline (or CR and newline) or the end, byte by byte: what follows is not ours. */
 static int
 read_line(int fd, const char *what, char out[TOOL_SECRET_ROOM], struct chq_ctl_error *e)
 {
@@ -46,6 +46,8 @@ read_line(int fd, const char *what, char out[TOOL_SECRET_ROOM], struct chq_ctl_e
 		if (!ended)
 			out[len++] = c;
 	}
+	if (len && out[len - 1] == '\r')
+		len--;
 	out[len] = '\0';
 	if (len == 0)
 		return chq_ctl_error_set(e, CHQ_EUSAGE, what, "no %s came", what);
