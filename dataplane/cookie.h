@@ -50,5 +50,5 @@ chq_cookie_newest(const struct chq_header *h)
 
 	if (a == 0 || b == 0)
 		return a | b;
-	return (int32_t)(a - b) > 0 ? a : b;
+	return a - b < 0x80000000U ? a : b;
 }
