@@ -1,11 +1,21 @@
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "dataplane/table.h"
 #include "tests/unit/control/fixture.h"
+
+/* The one number that both daemons must have alike and no common header holds. */
+_Static_assert((int)CHQ_DP_STATE_FREE == (int)CHQ_SESSION_FREE &&
+		       (int)CHQ_DP_STATE_PRELOGIN == (int)CHQ_SESSION_PRELOGIN &&
+		       (int)CHQ_DP_STATE_NEW == (int)CHQ_SESSION_NEW &&
+		       (int)CHQ_DP_STATE_OPEN == (int)CHQ_SESSION_OPEN &&
+		       (int)CHQ_DP_STATE_LINGER == (int)CHQ_SESSION_LINGER,
+	       "a dump tells the states of the table");
 
 static void
 make_friends(struct fixture *f)
@@ -160,6 +170,40 @@ a_second_daemon_on_the_same_files_is_refused_and_named(void **state)
 	assert_non_null(strstr(err.text, "pid"));
 }
 
+/* Which changes fit in the last page is LMDB's to say: so users are added until one does not. */
+static void
+a_full_store_refuses_changes_and_the_daemon_lives(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	char line[300];
+	unsigned i;
+
+	client_online(f, &alice, 1, "alice");
+	fixture_stop(f);
+	f->conf.store.map_size_bytes = f->conf.store.map_max_bytes = 192 << 10;
+	fixture_start(f);
+	for (i = 0; i < 2000; i++) {
+		snprintf(line, sizeof(line),
+			 "{\"noun\":\"user\",\"verb\":\"add\",\"args\":[\"user-%u\"],"
+			 "\"opts\":{\"password\":\"secret word\"}}\n",
+			 i);
+		if (!strstr(fixture_ctl(f, line), "\"ok\":true"))
+			break;
+	}
+	assert_true(i < 2000);
+	assert_non_null(strstr(fixture_ctl(f, line), "EFULL"));
+	/* Who is known still comes in, and is answered. */
+	client_hello(f, &alice);
+	client_confirm(f, &alice);
+	assert_int_equal(client_call(f, &alice, CHASQUI__METHOD__METHOD_WHOAMI, NULL, NULL, NULL),
+			 CHASQUI__CODE__OK);
+	client_init(f, &bob, 2);
+	client_hello(f, &bob);
+	assert_int_equal(client_login(f, &bob, "bob", "wrong", true), CHASQUI__CODE__E_AUTH);
+	assert_true(f->ctl.count[COUNT_STORE_FAILED] > 0);
+}
+
 static void
 handshakes_under_way_end_cleanly_when_the_daemon_stops(void **state)
 {
@@ -190,6 +234,7 @@ main(void)
 		T(new_tables_end_all_sessions_though_slots_are_the_same),
 		T(a_moved_session_is_known_at_its_new_address),
 		T(a_second_daemon_on_the_same_files_is_refused_and_named),
+		T(a_full_store_refuses_changes_and_the_daemon_lives),
 		T(handshakes_under_way_end_cleanly_when_the_daemon_stops),
 	};
 	return cmocka_run_group_tests_name("control/restart", tests, NULL, NULL);
