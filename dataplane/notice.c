@@ -40,6 +40,9 @@ chq_notice(struct chq_worker *w, const struct chq_pkt *p, enum chq_notice code)
 	struct chq_extra *x = &w->extra[w->extra_n];
 	uint64_t token = 0;
 
+	/* An address that has not proved itself got its path NOTICE: two would be more than came. */
+	if (p->moved && code != CHQ_NOTICE_PATH)
+		return;
 	if (code == CHQ_NOTICE_PATH)
 		token = chq_path_token_now(w->header->path_secret, p->from_slot, &p->src,
 					   w->now_ns);

@@ -25,7 +25,8 @@ int chq_notice_make(struct chq_session *s, uint32_t slot, const struct chq_heade
 /**
  * chq_notice() - add a NOTICE to @p's source to the burst's extra datagrams, counted; over the
  * budget it is counted as drop-notice-limit instead. @p->from and its parsed header are those of a
- * frame with a right tag.
+ * frame with a right tag. A packet gets one at most: to a source that is not the session's
+ * (p->moved) nothing is added but CHQ_NOTICE_PATH.
  * Thread: the worker's.
  */
 void chq_notice(struct chq_worker *w, const struct chq_pkt *p, enum chq_notice code);

@@ -15,8 +15,8 @@
 
 struct chq_driver;
 
-/* A NOTICE: sent besides the packet that caused it. At most two a packet (path, and a refusal). */
-#define CHQ_EXTRA_MAX (2 * CHQ_BURST)
+/* A NOTICE: sent besides the packet that caused it. At most one a packet: never more than came. */
+#define CHQ_EXTRA_MAX CHQ_BURST
 struct chq_extra {
 	struct chq_path to;
 	uint8_t dgram[CHQ_FRAME_HDR_LEN];

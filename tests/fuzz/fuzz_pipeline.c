@@ -189,8 +189,7 @@ burst_check(const struct burst *b, uint64_t received)
 	for (int c = 0; c < CHQ_C__COUNT; c++)
 		if (chq_counter_kind[c] == CHQ_COUNTER_VERDICT)
 			verdicts += worker->counts[c];
-	if (verdicts != received || worker->counts[CHQ_C_RX] != received ||
-	    worker->extra_n > CHQ_EXTRA_MAX)
+	if (verdicts != received || worker->counts[CHQ_C_RX] != received || worker->extra_n > b->n)
 		abort();
 	for (uint16_t i = 0; i < b->n; i++) {
 		const struct chq_pkt *p = &b->pkt[i];

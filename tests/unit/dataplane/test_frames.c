@@ -391,12 +391,13 @@ notices_of_a_session_are_limited_to_its_budget(void **state)
 	assert_int_equal(s->v.w->counts[CHQ_C_NOTICE_PATH], 75);
 }
 
-/* The worst burst: each frame from elsewhere and over its quota gets two. */
+/* Over its quota, or sealed to the relay: what has proved no address gets no more than it sent. */
 static void
-burst_of_refused_strangers_fits_the_extra_datagrams(void **state)
+refused_frame_from_elsewhere_is_answered_by_its_path_notice_alone(void **state)
 {
 	struct two *s = *state;
 	struct chq_quota_class *q = &s->v.t->header->quota[CHQ_QUOTA_ORDINARY];
+	struct chq_frame_hdr hop;
 	uint8_t buf[64];
 
 	q->frame_ns = 1000; /* with a span of 0: none is conforming */
@@ -409,9 +410,18 @@ burst_of_refused_strangers_fits_the_extra_datagrams(void **state)
 		world_put(&s->v, i, buf, len, &s->alice.path);
 	}
 	world_run(&s->v, CHQ_BURST);
-	assert_int_equal(s->v.w->extra_n, CHQ_EXTRA_MAX);
-	assert_int_equal(s->v.w->counts[CHQ_C_NOTICE_TOO_FAST], CHQ_BURST);
+	assert_int_equal(s->v.w->extra_n, CHQ_BURST);
+	assert_int_equal(s->v.w->counts[CHQ_D_QUOTA_FRAMES], CHQ_BURST);
+	assert_int_equal(s->v.w->counts[CHQ_C_NOTICE_TOO_FAST], 0);
 	assert_int_equal(s->v.w->counts[CHQ_C_NOTICE_PATH], CHQ_BURST);
+
+	q->frame_ns = 0;
+	hop = frame_to(&s->alice, &s->bob);
+	hop.flags = CHQ_F_HOP;
+	world_send(&s->v, &hop, 16, &s->alice);
+	assert_int_equal(s->v.pkt[0].count, CHQ_D_SEAL);
+	assert_int_equal(s->v.w->extra_n, 1);
+	assert_int_equal(notice_check(&s->v, 0, &s->alice, &hop), CHQ_NOTICE_PATH);
 }
 
 static void
@@ -533,7 +543,7 @@ main(void)
 		TEST(older_token_than_two_epochs_moves_nothing),
 		TEST(torn_path_of_a_sender_heals_by_its_next_pings),
 		TEST(notices_of_a_session_are_limited_to_its_budget),
-		TEST(burst_of_refused_strangers_fits_the_extra_datagrams),
+		TEST(refused_frame_from_elsewhere_is_answered_by_its_path_notice_alone),
 		TEST(outgoing_numbers_are_never_used_twice),
 		TEST(new_session_is_confirmed_by_a_note_until_the_manager_acts),
 		TEST(full_ring_of_notes_holds_up_nothing),
