@@ -151,6 +151,64 @@ control_tick_init(struct control *ctl)
 	return CHQ_ENOMEM;
 }
 
+/* Keys and store. On failure nothing is held. */
+static int
+control_files_open(struct control *ctl, struct control_error *err)
+{
+	int rc = control_keys(ctl, err);
+
+	if (rc)
+		return rc;
+	rc = control_store_open(ctl->conf, true, &ctl->store, err);
+	if (rc)
+		goto wipe;
+	ctl->epoch = (uint32_t)store_epoch(ctl->store);
+	rc = store_reader_open(ctl->store, &ctl->reader);
+	if (!rc)
+		rc = control_dummy_hash(ctl);
+	if (!rc)
+		return CHQ_OK;
+	control_fail(err, rc, "memory");
+	store_reader_close(ctl->reader);
+	store_close(ctl->store);
+wipe:
+	control_keys_wipe(&ctl->keys);
+	return rc;
+}
+
+static void
+control_files_close(struct control *ctl)
+{
+	store_reader_close(ctl->reader);
+	store_close(ctl->store);
+	control_keys_wipe(&ctl->keys);
+}
+
+/* Who is served: operators and, by the link, the dataplane. On failure nothing is held. */
+static int
+control_serve(struct control *ctl, struct control_error *err)
+{
+	int rc = ctl_server_init(&ctl->ctl, ctl, err);
+
+	if (rc)
+		return rc;
+	rc = control_tick_init(ctl);
+	if (rc) {
+		control_fail(err, rc, "timer");
+		goto server;
+	}
+	snprintf(ctl->dp_path, sizeof(ctl->dp_path), "%s/dataplane-%s.sock", ctl->conf->paths.run,
+		 ctl->conf->dataplane.instance);
+	rc = dp_link_init(&ctl->link, ctl->base, ctl->dp_path, &dp_ops, ctl);
+	if (!rc)
+		return CHQ_OK;
+	control_fail(err, rc, "dataplane link");
+	event_free(ctl->tick);
+server:
+	ctl_server_free(ctl->ctl);
+	return rc;
+}
+
 int
 control_start(struct control *ctl, struct event_base *base, const struct chq_site_conf *conf,
 	      const struct control_timing *timing, struct control_error *err)
@@ -162,20 +220,9 @@ control_start(struct control *ctl, struct event_base *base, const struct chq_sit
 	rc = chq_crypto_init();
 	if (rc)
 		return control_fail(err, rc, "cryptography");
-	rc = control_keys(ctl, err);
+	rc = control_files_open(ctl, err);
 	if (rc)
 		return rc;
-	rc = control_store_open(conf, true, &ctl->store, err);
-	if (rc)
-		goto wipe;
-	ctl->epoch = (uint32_t)store_epoch(ctl->store);
-	rc = store_reader_open(ctl->store, &ctl->reader);
-	if (!rc)
-		rc = control_dummy_hash(ctl);
-	if (rc) {
-		control_fail(err, rc, "memory");
-		goto store;
-	}
 	control_tables_init(ctl);
 	rc = loop_inbox_init(&ctl->inbox, base);
 	if (rc) {
@@ -187,35 +234,16 @@ control_start(struct control *ctl, struct event_base *base, const struct chq_sit
 		control_fail(err, rc, "threads");
 		goto inbox;
 	}
-	rc = ctl_server_init(&ctl->ctl, ctl, err);
-	if (rc)
-		goto pools;
-	rc = control_tick_init(ctl);
-	if (rc) {
-		control_fail(err, rc, "timer");
-		goto server;
-	}
-	snprintf(ctl->dp_path, sizeof(ctl->dp_path), "%s/dataplane-%s.sock", conf->paths.run,
-		 conf->dataplane.instance);
-	rc = dp_link_init(&ctl->link, base, ctl->dp_path, &dp_ops, ctl);
+	rc = control_serve(ctl, err);
 	if (!rc)
 		return CHQ_OK;
-	control_fail(err, rc, "dataplane link");
-	event_free(ctl->tick);
-server:
-	ctl_server_free(ctl->ctl);
-pools:
 	pool_deinit(&ctl->hash_pool);
 	pool_deinit(&ctl->hello_pool);
 inbox:
 	loop_inbox_deinit(&ctl->inbox);
 tables:
 	control_tables_deinit(ctl);
-store:
-	store_reader_close(ctl->reader);
-	store_close(ctl->store);
-wipe:
-	control_keys_wipe(&ctl->keys);
+	control_files_close(ctl);
 	return rc;
 }
 

@@ -400,11 +400,12 @@ server_group(const char *path, const char *name)
 			     chq_errname(chq_errno()));
 }
 
-/* Return: a listening socket; CHQ_EADDRINUSE; a negated errno. */
+/* Return: a listening socket; CHQ_EADDRINUSE; CHQ_EEXIST; a negated errno. */
 static int
 server_listen(const char *path, const char *group)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct stat st;
 	mode_t mask;
 	int fd, rc;
 
@@ -413,6 +414,8 @@ server_listen(const char *path, const char *group)
 	memcpy(un.sun_path, path, strlen(path) + 1);
 	if (server_alive(&un))
 		return CHQ_EADDRINUSE;
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return CHQ_EEXIST; /* not ours to remove */
 	if (unlink(path) != 0 && errno != ENOENT)
 		return chq_errno();
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "control/ctl_server.h"
 #include "tests/unit/control/fixture.h"
 
 static int
@@ -303,6 +304,23 @@ the_socket_is_for_owner_and_group_alone(void **state)
 	assert_int_equal(st.st_mode & 0777, 0660);
 }
 
+static void
+a_path_that_is_no_socket_or_is_served_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct control_error err;
+	struct ctl_server *second = NULL;
+	int fd;
+
+	assert_int_equal(ctl_server_init(&second, &f->ctl, &err), CHQ_EADDRINUSE);
+	fixture_stop(f);
+	assert_int_not_equal(access(f->conf.control.socket, F_OK), 0);
+	fd = open(f->conf.control.socket, O_CREAT | O_WRONLY, 0600);
+	close(fd);
+	assert_int_equal(control_start(&f->ctl, f->base, &f->conf, NULL, &err), CHQ_EEXIST);
+	assert_int_equal(access(f->conf.control.socket, F_OK), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int
@@ -320,6 +338,7 @@ main(void)
 		T(disabling_without_a_dataplane_says_that_sessions_go_on),
 		T(pages_of_users_and_friends_hold_each_once),
 		T(the_socket_is_for_owner_and_group_alone),
+		T(a_path_that_is_no_socket_or_is_served_is_left_alone),
 	};
 	return cmocka_run_group_tests_name("control/ctl", tests, NULL, NULL);
 }

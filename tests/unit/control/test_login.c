@@ -104,6 +104,23 @@ five_failures_of_a_name_make_it_wait_whether_it_exists_or_not(void **state)
 }
 
 static void
+a_client_that_must_wait_is_told_how_long(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client c;
+	Chasqui__FromServer *m;
+
+	client_init(f, &c, 1);
+	client_hello(f, &c);
+	for (unsigned i = 0; i < 5; i++)
+		client_login(f, &c, "alice", "wrong", true);
+	assert_int_equal(client_login(f, &c, "alice", "wrong", true), CHASQUI__CODE__E_BUSY);
+	m = client_answer(f, &c, c.last_id);
+	assert_in_range(m->response->retry_after_s, 1, 12);
+	chasqui__from_server__free_unpacked(m, NULL);
+}
+
+static void
 twenty_failures_of_an_address_make_it_wait(void **state)
 {
 	struct fixture *f = *state;
@@ -449,6 +466,7 @@ main(void)
 		T(wrong_password_and_unknown_name_get_one_answer_at_one_cost),
 		T(dummy_hash_costs_what_a_real_one_does),
 		T(five_failures_of_a_name_make_it_wait_whether_it_exists_or_not),
+		T(a_client_that_must_wait_is_told_how_long),
 		T(twenty_failures_of_an_address_make_it_wait),
 		T(an_enrolled_device_is_not_held_up_by_failures_of_others),
 		T(an_enrolled_device_replaces_its_session_only_when_confirmed),
