@@ -4,6 +4,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <sodium.h>
+
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -110,6 +112,7 @@ round_commands(struct chq_manager *m)
 			return;
 		}
 		rc = chq_manager_command(m, buf, (size_t)n);
+		sodium_memzero(buf, (size_t)n); /* it may have held a session's keys */
 		if (rc) {
 			CHQ_LOG_ERROR("control-dropped", "pid=%ld reason=\"%s\"",
 				      (long)m->link.peer_pid, chq_strerror(rc));
@@ -158,7 +161,7 @@ round_notes(struct chq_manager *m, struct chq_worker *w)
 static void
 round_wake(struct chq_manager *m)
 {
-	for (unsigned i = 0; m->driver->ops->wake && m->tx_wanted >> i; i++) {
+	for (unsigned i = 0; m->driver->ops->wake && i < m->n_workers; i++) {
 		if (m->tx_wanted >> i & 1)
 			m->driver->ops->wake(m->driver, m->workers[i]);
 	}

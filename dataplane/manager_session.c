@@ -108,6 +108,8 @@ chq_manager_dump(struct chq_manager *m)
 	union chq_msg out;
 	int rc = 0;
 
+	if (!chq_link_up(&m->link)) /* whoever asked for it is gone */
+		m->dump.on = false;
 	if (!m->dump.on)
 		return;
 	for (uint32_t looked = 0, sent = 0;

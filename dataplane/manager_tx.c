@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "dataplane/atomic.h"
 #include "dataplane/manager.h"
 #include "dataplane/notice.h"
@@ -64,8 +65,10 @@ chq_manager_frame_tx(struct chq_manager *m, const struct chq_dp_frame_tx *f)
 	struct chq_path to;
 	int len;
 
-	if (!s)
+	if (!s) {
+		chq_manager_count_one(m, CHQ_D_SLOT);
 		return;
+	}
 	if (!chq_path_read(s, &to)) {
 		chq_manager_count_one(m, CHQ_D_PATH);
 		return;
@@ -73,8 +76,11 @@ chq_manager_frame_tx(struct chq_manager *m, const struct chq_dp_frame_tx *f)
 	/* The number is taken before it is used as a nonce, and never given back. */
 	h.seq = CHQ_FETCH_ADD(&s->seq_out, 1) + 1;
 	len = frame_payload(m, f, &h, dgram);
-	if (len < 0)
+	if (len < 0) {
+		CHQ_LOG_ERROR("seal-failed", "slot=%u code=%s", (unsigned)f->ref.slot,
+			      chq_errname(len));
 		return;
+	}
 	chq_frame_build(dgram, &h, (uint16_t)len, (const uint8_t *)&s->tag_out);
 	chq_manager_send(m, f->ref.slot, &to, dgram, (uint16_t)(CHQ_FRAME_HDR_LEN + len));
 }
