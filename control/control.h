@@ -51,8 +51,7 @@ struct control_dp {
 	uint32_t sessions_max, accounts_max;
 	uint16_t port;
 	char driver[17];
-	uint32_t dump;	 /* number of the last one begun */
-	bool asked_anew; /* the sessions of a former control were told to ask for their lists */
+	uint32_t dump; /* number of the last one begun */
 };
 
 struct control {

@@ -9,6 +9,7 @@
 #include "control/dp_send.h"
 #include "control/handshake.h"
 #include "control/life.h"
+#include "control/presence.h"
 #include "control/punt.h"
 #include "control/push.h"
 #include "control/request.h"
@@ -135,8 +136,12 @@ dp_session_known(struct control *ctl, struct session *s, const struct chq_dp_ses
 	}
 	s->dump = ctl->dp.dump;
 	s->path = m->path;
-	if (m->state == CHQ_DP_STATE_OPEN)
+	if (m->state == CHQ_DP_STATE_OPEN) {
 		life_confirmed(ctl, s);
+	} else if (m->state == CHQ_DP_STATE_LINGER && s->state == SESSION_OPEN) {
+		s->state = SESSION_REPLACED;
+		dp_session_times(ctl, s, m);
+	}
 }
 
 static void
@@ -169,6 +174,7 @@ dp_session_settle(struct control *ctl, struct session *s)
 	}
 	if (!s->account)
 		return;
+	presence_went(ctl, s->account);
 	rc = life_allowed(ctl, s->account, s->device, &epoch);
 	if (rc == CHQ_EDISABLED || rc == CHQ_ENOENT) {
 		life_close(ctl, s, CHQ_NOTICE_CLOSED, NULL, NULL);
