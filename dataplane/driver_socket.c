@@ -2,6 +2,7 @@
 
 #include <ifaddrs.h>
 #include <jansson.h>
+#include <linux/filter.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -87,6 +88,22 @@ set_option(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? chq_errno() : 0;
 }
 
+/* In IPv4 the kernel takes a UDP checksum of 0 for none. What a filter sees begins with the UDP header. */
+static int
+set_checksum_filter(int fd)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 6),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog prog = { ARRAY_LEN(code), code };
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ? chq_errno()
+										     : 0;
+}
+
 /* No fragments, and no ICMP message that anybody may forge makes our datagrams smaller than PROTOCOL.md's maximum. */
 static int
 set_ip_options(int fd, int family, bool dual)
@@ -98,12 +115,16 @@ set_ip_options(int fd, int family, bool dual)
 		if (!rc)
 			rc = set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 		if (!rc)
+			rc = set_option(fd, IPPROTO_IPV6, IPV6_RECVFRAGSIZE, 1);
+		if (!rc)
 			rc = set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
 	}
 	if (!rc && family == AF_INET)
 		rc = set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
 	if (!rc && (family == AF_INET || dual))
 		rc = set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+	if (!rc && (family == AF_INET || dual))
+		rc = set_option(fd, IPPROTO_IP, IP_RECVFRAGSIZE, 1);
 	return rc;
 }
 
@@ -134,6 +155,8 @@ sock_bind(struct chq_sock *s, const struct chq_inet *at, int share)
 	rc = set_ip_options(s->fd, s->family, s->dual);
 	if (!rc && share)
 		rc = set_option(s->fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (!rc)
+		rc = set_checksum_filter(s->fd);
 	set_buffers(s->fd);
 	len = chq_inet_to_sockaddr(at, s->family, 0, &ss);
 	if (!rc && bind(s->fd, (struct sockaddr *)&ss, len) < 0)

@@ -7,8 +7,8 @@
  * ends its wait. A worker waits in the kernel for at most CHQ_SOCK_WAIT_MS when nothing comes; the manager wakes it
  * when it has something to send, so the wait adds no latency.
  *
- * The kernel drops datagrams whose UDP checksum is wrong; whether an IPv4 datagram carried checksum 0 cannot be seen
- * here. Fragments are put together by the kernel.
+ * The kernel drops datagrams whose UDP checksum is wrong, and those whose is 0, by a filter of ours; it counts them among
+ * the socket's drops. It puts fragments together, and says so: they are dropped and counted here.
  */
 #include <netinet/in.h>
 #include <pthread.h>

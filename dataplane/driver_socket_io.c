@@ -148,8 +148,8 @@ rx_prepare(struct chq_sock_worker *sw, unsigned from)
 	}
 }
 
-/* Fill a packet from what was received at the same index. */
-static bool
+/* Fill a packet from what was received at the same index. Return: CHQ_C_RX; else what it is dropped under. */
+static enum chq_counter
 rx_fill(struct chq_sock_driver *sd, struct chq_sock_worker *sw, const struct chq_sock *s,
 	unsigned i)
 {
@@ -159,11 +159,17 @@ rx_fill(struct chq_sock_driver *sd, struct chq_sock_worker *sw, const struct chq
 	uint32_t ifindex = chq_pktinfo_get(&sw->msg[i].msg_hdr, &hi, &lo);
 	int local, port;
 
+	if (chq_was_fragmented(&sw->msg[i].msg_hdr))
+		return CHQ_D_FRAGMENT;
 	if (!ifindex || !chq_inet_from_sockaddr(&peer, (struct sockaddr *)&sw->from[i]))
-		return false;
+		return CHQ_D_NO_ROUTE;
 	local = chq_local_find(sd->header, hi, lo, s->port);
 	if (local < 0) /* refresh() will know it within a second */
-		return false;
+		return CHQ_D_NO_ROUTE;
+	/* Where no answer could go to, or only to ourselves. */
+	if (peer.port == 0 || chq_ip_is_any(peer.ip_hi, peer.ip_lo) ||
+	    chq_local_find(sd->header, peer.ip_hi, peer.ip_lo, peer.port) >= 0)
+		return CHQ_D_MALFORMED;
 	port = chq_port_find(sd->header, ifindex);
 	memset(p, 0, sizeof(*p));
 	p->dgram = sw->buf[i];
@@ -175,7 +181,7 @@ rx_fill(struct chq_sock_driver *sd, struct chq_sock_worker *sw, const struct chq
 				    .port = peer.port,
 				    .local = (uint8_t)local,
 				    .ifidx = port < 0 ? 0 : (uint8_t)port };
-	return true;
+	return CHQ_C_RX;
 }
 
 /* Take what waits at one socket into the places from *used on. Return: how many became packets. */
@@ -191,10 +197,12 @@ rx_socket(struct chq_sock_driver *sd, struct chq_worker *w, const struct chq_soc
 	rx_prepare(sw, first);
 	got = recvmmsg(s->fd, sw->msg + first, CHQ_BURST - first, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < got; i++, (*used)++) {
-		if (rx_fill(sd, sw, s, *used))
+		enum chq_counter why = rx_fill(sd, sw, s, *used);
+
+		if (why == CHQ_C_RX)
 			pkts[n++] = &sw->pkt[*used];
 		else
-			chq_count_refused(w, CHQ_D_NO_ROUTE, (uint16_t)sw->msg[*used].msg_len);
+			chq_count_refused(w, why, (uint16_t)sw->msg[*used].msg_len);
 	}
 	return n;
 }

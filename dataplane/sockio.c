@@ -97,6 +97,17 @@ chq_pktinfo_get(struct msghdr *m, uint64_t *ip_hi, uint64_t *ip_lo)
 	return 0;
 }
 
+bool
+chq_was_fragmented(struct msghdr *m)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVFRAGSIZE) ||
+		    (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVFRAGSIZE))
+			return true;
+	}
+	return false;
+}
+
 static void
 pktinfo_store(struct msghdr *m, union chq_pktinfo_buf *buf, int level, int type, const void *data,
 	      size_t len)

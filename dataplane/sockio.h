@@ -8,10 +8,10 @@
 
 #include "dataplane/table.h"
 
-/* Room for one IP_PKTINFO or IPV6_PKTINFO control message. */
+/* Room for one IP_PKTINFO or IPV6_PKTINFO control message, and one of the size of fragments. */
 union chq_pktinfo_buf {
 	struct cmsghdr align;
-	uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int))];
 };
 
 /* One address and port as words of the tables; IPv4 as ::ffff:a.b.c.d. */
@@ -57,6 +57,12 @@ socklen_t chq_inet_to_sockaddr(const struct chq_inet *a, int family, uint32_t sc
  * Return: kernel ifindex > 0; 0 if the kernel did not say (then *@ip_hi, *@ip_lo are unchanged).
  */
 uint32_t chq_pktinfo_get(struct msghdr *m, uint64_t *ip_hi, uint64_t *ip_lo);
+
+/**
+ * chq_was_fragmented() - did the kernel put a datagram together from IP fragments?
+ * @m: as filled by recvmsg() on a socket with IP_RECVFRAGSIZE or IPV6_RECVFRAGSIZE.
+ */
+bool chq_was_fragmented(struct msghdr *m);
 
 /**
  * chq_pktinfo_put() - make @m leave from a local address.
