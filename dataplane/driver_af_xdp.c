@@ -23,6 +23,7 @@
 #include "dataplane/driver_dpdk.h"
 #include "dataplane/locals.h"
 #include "dataplane/napi.h"
+#include "dataplane/sink.h"
 #include "dataplane/tables.h"
 #include "dataplane/xdp_link.h"
 
@@ -48,6 +49,8 @@ struct iface {
 	struct chq_napi napi;
 	uint8_t ifidx;
 	int queues;
+	int sinks[CHQ_LISTEN_MAX]; /* so that the kernel answers nothing for us */
+	unsigned int n_sinks;
 	struct chq_steer_key keys[CHQ_STEER_LOCALS_MAX]; /* while they are collected */
 	unsigned int n_keys;
 };
@@ -212,6 +215,21 @@ count_all_queues(const struct chq_site_conf *conf, char *err, size_t err_size)
 	return sum;
 }
 
+static void
+hold_ports(const struct af_xdp *x, struct iface *i)
+{
+	for (unsigned int k = 0; k < x->listen.n; k++) {
+		int fd = chq_sink_open(&x->listen.at[k], i->link.ifname);
+
+		if (fd >= 0)
+			i->sinks[i->n_sinks++] = fd;
+		else
+			CHQ_LOG_WARN("port-not-held", "interface=%s port=%u reason=\"%s\"",
+				     i->link.ifname, (unsigned)x->listen.at[k].port,
+				     chq_strerror(fd));
+	}
+}
+
 static int
 attach_iface(struct af_xdp *x, const char *ifname, char *err, size_t err_size)
 {
@@ -229,6 +247,7 @@ attach_iface(struct af_xdp *x, const char *ifname, char *err, size_t err_size)
 		return rc;
 	}
 	i->ifidx = (uint8_t)rc;
+	hold_ports(x, i);
 	if (i->link.native)
 		CHQ_LOG_INFO("xdp-attached", "interface=%s mode=native adopted=%s", ifname,
 			     i->link.adopted ? "yes" : "no");
@@ -323,6 +342,8 @@ af_xdp_close(struct chq_driver *drv, int detach)
 	for (unsigned int i = 0; i < x->n_ifaces; i++) {
 		struct iface *f = &x->ifaces[i];
 
+		for (unsigned int k = 0; k < f->n_sinks; k++)
+			close(f->sinks[k]);
 		chq_napi_restore(&f->napi);
 		chq_xdp_release(&f->link);
 		if (detach)
