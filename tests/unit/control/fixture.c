@@ -163,13 +163,12 @@ dp_grant_key(struct fixture *f, const struct chq_dp_grant_key *m)
 static void
 dp_frame(struct fixture *f, const struct chq_dp_frame_tx *m)
 {
-	struct fix_frame *at = &f->frame[f->frames];
+	union fix_frame *at = &f->frame[f->frames];
 
 	assert_true(f->frames < FIX_FRAMES_MAX);
 	if (!dp_slot(f, m->ref))
 		return;
-	at->h = *m;
-	memcpy(at->body, m->body, m->body_len);
+	memcpy(at->bytes, m, sizeof(*m) + m->body_len);
 	f->frames++;
 }
 
@@ -502,12 +501,12 @@ client_ask(struct fixture *f, struct fix_client *c, Chasqui__Method method,
 static Chasqui__FromServer *
 frame_message(struct fixture *f, const struct fix_client *c, unsigned i)
 {
-	const struct fix_frame *fr = &f->frame[i];
+	const union fix_frame *fr = &f->frame[i];
 
 	if (fr->h.ref.slot != c->ref.slot || fr->h.ref.gen != c->ref.gen ||
 	    fr->h.flags != CHQ_F_HOP)
 		return NULL;
-	return chq_ctrl_unpack_from_server(fr->body, fr->h.body_len, NULL);
+	return chq_ctrl_unpack_from_server(fr->h.body, fr->h.body_len, NULL);
 }
 
 static bool

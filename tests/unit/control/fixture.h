@@ -27,9 +27,9 @@ struct fix_slot {
 };
 
 /* What control sent to a session. */
-struct fix_frame {
+union fix_frame {
 	struct chq_dp_frame_tx h;
-	uint8_t body[CHQ_HOP_BODY_MAX];
+	uint8_t bytes[sizeof(struct chq_dp_frame_tx) + CHQ_HOP_BODY_MAX];
 };
 
 struct fixture {
@@ -44,7 +44,7 @@ struct fixture {
 	int listener, dp;
 	uint8_t boot_id[16];
 	struct fix_slot slot[FIX_SLOTS];
-	struct fix_frame *frame;
+	union fix_frame *frame;
 	unsigned frames;
 	uint8_t dgram[CHQ_DGRAM_MAX]; /* last WELCOME */
 	uint16_t dgram_len;
