@@ -92,7 +92,7 @@ enum chq_event_type {
 	CHQ_EV_LOGIN_REFUSED,	/* err, retry_after_s: CHQ_EAUTH, CHQ_ELIMIT, CHQ_EDISABLED, … */
 	CHQ_EV_CONTACTS,	/* the contact list is there or has changed */
 	CHQ_EV_PRESENCE,	/* account, presence */
-	CHQ_EV_MESSAGE,		/* account, device, app, message, inspected, data, len */
+	CHQ_EV_MESSAGE,		/* account, device, app, message, data, len */
 	CHQ_EV_MESSAGE_STATE,	/* account, message, state, err with CHQ_MSG_FAILED */
 	CHQ_EV_KEY_CHANGED,	/* account: see chq_client_accept_key() */
 	CHQ_EV_PEER_KEYS,	/* account, err: answer to chq_client_fetch_keys() */
@@ -118,7 +118,6 @@ struct chq_event {
 	uint64_t account;
 	uint8_t device;
 	uint16_t app;
-	bool inspected; /* the server could read it, as the organisation's signed policy says */
 	uint64_t message;
 	const uint8_t *data; /* valid until the next call of chq_client_next_event() */
 	size_t len;	     /* a NUL follows data[len - 1] */
@@ -186,7 +185,6 @@ struct chq_self {
 	X(CHQ_STAT_DROP_INCOMPLETE,    "drop-incomplete-message")                                 \
 	X(CHQ_STAT_DROP_KEYS,          "drop-keys-not-signed")                                    \
 	X(CHQ_STAT_DROP_OLD_LIST,      "drop-lower-list-version")                                 \
-	X(CHQ_STAT_DROP_POLICY,        "drop-policy")                                             \
 	X(CHQ_STAT_DROP_NOTICE,        "drop-notice")                                             \
 	X(CHQ_STAT_GAPS,               "gaps-given-up")
 /* clang-format on */
@@ -295,9 +293,12 @@ bool chq_client_key_changed(const struct chq_client *c, uint64_t account);
 
 /**
  * chq_client_accept_key() - the user has accepted the account's new key.
- * Return: 0; CHQ_ENOENT if nothing waits to be accepted; errors of chq_pins_set().
+ * @safety: the safety number that the user has seen, so that no other key is accepted than that.
+ *
+ * Return: 0; CHQ_ENOENT if nothing waits to be accepted; CHQ_ESTALE if the number is another one;
+ * errors of chq_pins_set().
  */
-int chq_client_accept_key(struct chq_client *c, uint64_t account);
+int chq_client_accept_key(struct chq_client *c, uint64_t account, const char *safety);
 
 /* Ask for the own account's devices; CHQ_EV_DEVICES follows. Return: 0; CHQ_EFULL; CHQ_ENOMEM. */
 int chq_client_fetch_devices(struct chq_client *c);

@@ -17,7 +17,6 @@
 #include "proto/control_msg.h"
 #include "proto/noise.h"
 #include "proto/password.h"
-#include "proto/policy.h"
 
 #define CHQ_NEVER UINT64_MAX /* no deadline */
 
@@ -111,8 +110,6 @@ struct chq_login {
 	bool announced;	   /* CHQ_EV_LOGGED_IN was given */
 	bool refused;	   /* no answer but a new password goes on */
 	uint64_t again_ms; /* next attempt after E_BUSY and its like */
-	bool have_policy;
-	struct chq_policy policy;
 };
 
 /* publish.c */
@@ -333,7 +330,6 @@ void chq_control_input(struct chq_client *c, struct chq_session *s, const uint8_
 void chq_login_session(struct chq_client *c);
 void chq_login_wipe(struct chq_client *c);
 uint64_t chq_login_run(struct chq_client *c);
-bool chq_login_inspects(const struct chq_client *c, uint16_t app);
 
 /* publish.c */
 void chq_publish_due(struct chq_client *c);
@@ -394,7 +390,6 @@ uint64_t chq_send_run(struct chq_client *c);
 /* receive.c */
 void chq_receive_frame(struct chq_client *c, const struct chq_frame_hdr *h, const uint8_t *payload,
 		       size_t len);
-void chq_receive_inspected(struct chq_client *c, const struct chq_frame_hdr *h);
 void chq_receive_unpark(struct chq_client *c, struct chq_peer *p);
 void chq_receive_drop(struct chq_client *c, struct chq_dev *d);
 uint64_t chq_receive_run(struct chq_client *c);

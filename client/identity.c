@@ -115,8 +115,6 @@ line_parse(struct chq_identity *id, const char *name, char *value)
 		return prekey_parse(id, value);
 	if (strcmp(name, "list-version") == 0)
 		return number_parse(value, &id->list_version);
-	if (strcmp(name, "policy-version") == 0)
-		return number_parse(value, &id->policy_version);
 	if (strcmp(name, "account") == 0)
 		return number_parse(value, &id->account) && id->account <= CHQ_ID_MASK;
 	if (strcmp(name, "device") == 0) {
@@ -200,10 +198,8 @@ chq_identity_save(const struct chq_identity *id, const struct chq_home *home)
 		return err;
 	n = (size_t)snprintf(text, sizeof(text),
 			     FILE_HEAD "\ninvitation %s\nlogin %s\naccount %" PRIu64
-				       "\ndevice %u\nlist-version %" PRIu64
-				       "\npolicy-version %" PRIu64 "\n",
-			     inv, id->login, id->account, id->device, id->list_version,
-			     id->policy_version);
+				       "\ndevice %u\nlist-version %" PRIu64 "\n",
+			     inv, id->login, id->account, id->device, id->list_version);
 	n += put_secret(text + n, sizeof(text) - n, "noise", id->noise.secret);
 	n += put_secret(text + n, sizeof(text) - n, "account-key", id->account_key.seed);
 	n += put_secret(text + n, sizeof(text) - n, "sign", id->sign.seed);

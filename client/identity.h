@@ -33,8 +33,7 @@ struct chq_identity {
 	struct chq_keypair ident; /* IK */
 	uint64_t account;	  /* 0 until the first login */
 	uint8_t device;
-	uint64_t list_version;	 /* of the own device list; 0 = none made */
-	uint64_t policy_version; /* highest seen of the organisation's policy */
+	uint64_t list_version;			       /* of the own device list; 0 = none made */
 	struct chq_own_prekey prekey[CHQ_OWN_PREKEYS]; /* the newest first */
 	int prekeys;
 };

@@ -10,6 +10,7 @@
 
 #define LOGIN_TIMEOUT_MS  15000
 #define WHOAMI_TIMEOUT_MS 30000
+#define WHOAMI_AGAIN_MS	  5000
 #define PASSWORD_WAIT_MS  8000 /* a session that is not logged in ends after 10 s */
 #define AGAIN_MAX_S	  600
 
@@ -125,30 +126,6 @@ refuse(struct chq_client *c, int err, uint32_t retry_after_s)
 	chq_client_event(c, &ev);
 }
 
-/* A list that the organisation has signed, and not an older one than seen before. */
-static void
-take_policy(struct chq_client *c, const Chasqui__LoginReply *m)
-{
-	struct chq_policy p;
-
-	if (m->policy.len == 0)
-		return;
-	if (chq_policy_parse(m->policy.data, m->policy.len, c->hs.cert.org_key, &p) < 0 ||
-	    p.version < c->id.policy_version) {
-		chq_count(c, CHQ_STAT_DROP_POLICY);
-		return;
-	}
-	c->id.policy_version = p.version;
-	c->login.policy = p;
-	c->login.have_policy = true;
-}
-
-bool
-chq_login_inspects(const struct chq_client *c, uint16_t app)
-{
-	return c->login.have_policy && chq_policy_inspects(&c->login.policy, app);
-}
-
 static void
 logged_in(struct chq_client *c, const Chasqui__LoginReply *m)
 {
@@ -156,7 +133,6 @@ logged_in(struct chq_client *c, const Chasqui__LoginReply *m)
 	bool anew = m->account != c->id.account || m->device != c->id.device;
 
 	snprintf(c->login.display_name, sizeof(c->login.display_name), "%s", m->display_name);
-	take_policy(c, m);
 	c->login.epoch = m->epoch;
 	c->id.account = m->account;
 	c->id.device = ev.device = (uint8_t)m->device;
@@ -190,7 +166,7 @@ login_reply(struct chq_client *c, int err, const Chasqui__Response *r, uint64_t 
 	}
 	if (r->code != CHASQUI__CODE__OK) {
 		if (arg == 1) /* an enrolled session that the server does not know any more */
-			chq_handshake_begin(c, 1000);
+			chq_handshake_begin(c, WHOAMI_AGAIN_MS);
 		else
 			refuse(c, error_of(r->code), r->retry_after_s);
 		return;

@@ -130,13 +130,19 @@ chq_client_safety_number(const struct chq_client *c, uint64_t account, char out[
 
 /* What it was known by is forgotten; its keys are fetched anew and judged by the new pin. */
 int
-chq_client_accept_key(struct chq_client *c, uint64_t account)
+chq_client_accept_key(struct chq_client *c, uint64_t account, const char *safety)
 {
 	struct chq_peer *p = chq_peer_find(c, account);
+	char now[CHQ_SAFETY_LEN + 1];
 	int err;
 
 	if (!p || !p->changed)
 		return CHQ_ENOENT;
+	err = chq_client_safety_number(c, account, now);
+	if (err)
+		return err;
+	if (strcmp(safety, now) != 0)
+		return CHQ_ESTALE;
 	chq_client_now(c);
 	err = chq_pins_set(&c->pins, account, p->account_key, 0);
 	if (err)

@@ -35,6 +35,7 @@ published(struct chq_client *c, int err, const Chasqui__Response *r, uint64_t pr
 	}
 	if (r->code == CHASQUI__CODE__E_EXISTS)
 		ev.err = CHQ_EEXIST;
+	c->publish.next_ms = c->now_ms + LOOK_EVERY_MS;
 	chq_client_event(c, &ev);
 }
 

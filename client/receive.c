@@ -19,14 +19,6 @@ struct chq_parked {
 	uint8_t payload[];
 };
 
-/* People cannot be read by the server, unless the organisation has signed that this app is. */
-void
-chq_receive_inspected(struct chq_client *c, const struct chq_frame_hdr *h)
-{
-	(void)h;
-	chq_count(c, CHQ_STAT_DROP_HOP_FROM_PEER);
-}
-
 static bool
 park(struct chq_client *c, struct chq_peer *p, const struct chq_frame_hdr *h,
      const uint8_t *payload, size_t len, bool replayed)

@@ -105,7 +105,7 @@ dispatch(struct chq_client *c, struct chq_session *s, const struct chq_frame_hdr
 	else if (!s->logged_in)
 		chq_count(c, CHQ_STAT_DROP_NOT_LOGGED_IN);
 	else if (h->flags & CHQ_F_HOP)
-		chq_receive_inspected(c, h);
+		chq_count(c, CHQ_STAT_DROP_HOP_FROM_PEER); /* no app is inspected */
 	else
 		chq_receive_frame(c, h, buf + CHQ_FRAME_HDR_LEN, len - CHQ_FRAME_HDR_LEN);
 }

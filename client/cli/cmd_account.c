@@ -268,25 +268,53 @@ cmd_safety(struct cli *cli, int argc, char **argv)
 		printf("%.5s%s", digits + i, i % 30 == 25 ? "\n" : " ");
 	if (changed)
 		printf("\nThis key is NEW. Compare these digits by another way, for example by "
-		       "telephone,\nand only then: chasqui accept-key %s\n",
+		       "telephone,\nand only then: chasqui accept-key %s DIGITS\n",
 		       argv[0]);
 	else
 		printf("\nIf both of you see the same digits, nobody is in between.\n");
 	return CLI_OK;
 }
 
+/* 60 digits, in groups as `safety` shows them or not. */
+static int
+take_digits(struct cli *cli, int argc, char **argv, char out[CHQ_SAFETY_LEN + 1])
+{
+	size_t n = 0;
+
+	for (int i = 0; i < argc; i++) {
+		for (const char *p = argv[i]; *p; p++) {
+			if (*p == ' ')
+				continue;
+			if (*p < '0' || *p > '9' || n == CHQ_SAFETY_LEN)
+				n = CHQ_SAFETY_LEN + 1;
+			if (n < CHQ_SAFETY_LEN)
+				out[n++] = *p;
+		}
+	}
+	out[n <= CHQ_SAFETY_LEN ? n : 0] = '\0';
+	return n == CHQ_SAFETY_LEN ? CLI_OK
+				   : cli_error(cli, CLI_USAGE, CHQ_EUSAGE,
+					       "give the 60 digits that `chasqui safety` shows and "
+					       "that you have compared");
+}
+
 int
 cmd_accept_key(struct cli *cli, int argc, char **argv)
 {
-	int code = enter(cli, argc, 1, "accept-key NAME");
+	char digits[CHQ_SAFETY_LEN + 1];
 	uint64_t account;
-	int err;
+	int code, err;
 
+	code = enter(cli, argc < 1 ? 0 : 1, 1, "accept-key NAME DIGITS");
+	if (!code)
+		code = take_digits(cli, argc - 1, argv + 1, digits);
 	if (!code)
 		code = fetch_keys(cli, argv[0], &account);
 	if (code)
 		return code;
-	err = chq_client_accept_key(cli->c, account);
+	err = chq_client_accept_key(cli->c, account, digits);
+	if (err == CHQ_ESTALE)
+		return cli_error(cli, CLI_DENIED, err, "these are not the digits of the new key");
 	if (err == CHQ_ENOENT)
 		return cli_error(cli, CLI_CONFLICT, err, "the key of %s has not changed", argv[0]);
 	if (err)

@@ -1,5 +1,6 @@
 /* chat NAME: lines out, messages in, and a mark for each line that has arrived. */
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,6 +55,21 @@ input_again(const struct chat *ch)
 }
 
 static void
+json_state(const struct chq_event *ev, const char *text)
+{
+	const char *state = ev->state == CHQ_MSG_DELIVERED ? "delivered"
+			    : ev->state == CHQ_MSG_STORED  ? "stored"
+							   : "failed";
+
+	printf("{\"event\":\"state\",\"id\":\"%" PRIu64
+	       "\",\"state\":\"%s\",\"error\":\"%s\",\"text\":",
+	       ev->message, state, chq_errname(ev->err));
+	out_json_string(stdout, text, strlen(text));
+	printf("}\n");
+	fflush(stdout);
+}
+
+static void
 mark(struct chat *ch, const struct chq_event *ev)
 {
 	for (int i = 0; i < LINES_REMEMBERED; i++) {
@@ -63,6 +79,10 @@ mark(struct chat *ch, const struct chq_event *ev)
 			continue;
 		ch->open--;
 		l->id = 0;
+		if (ch->cli->json) {
+			json_state(ev, l->text);
+			continue;
+		}
 		above_input(ch);
 		fputs(ev->state == CHQ_MSG_DELIVERED ? "\u2713 "
 		      : ev->state == CHQ_MSG_STORED  ? "\u2026 "
@@ -79,6 +99,8 @@ mark(struct chat *ch, const struct chq_event *ev)
 static void
 note(struct chat *ch, const char *text)
 {
+	if (ch->cli->json)
+		return;
 	above_input(ch);
 	printf("-- %s\n", text);
 	input_again(ch);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/err.h"
 #include "client/cli/cli.h"
@@ -25,7 +26,7 @@ static const struct command commands[] = {
 	{ "whoami", cmd_whoami, "", "show who and where you are" },
 	{ "devices", cmd_devices, "", "list the devices of your account" },
 	{ "safety", cmd_safety, "NAME", "show the digits to compare with NAME" },
-	{ "accept-key", cmd_accept_key, "NAME", "trust the new account key of NAME" },
+	{ "accept-key", cmd_accept_key, "NAME DIGITS", "trust the new key that has these digits" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -193,6 +194,7 @@ main(int argc, char **argv)
 		return cli_error(&cli, CLI_USAGE, CHQ_ENOCMD, "no command %s; see chasqui --help",
 				 argv[0]);
 	catch_signals();
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); /* keys do not go into a core file */
 	code = cmd->run(&cli, n - 1, argv + 1);
 	cli.on_event = NULL;
 	cli_close(&cli);

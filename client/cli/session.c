@@ -108,6 +108,11 @@ take_event(struct cli *cli, const struct chq_event *ev)
 		cli->retry_after_s = ev->retry_after_s;
 		break;
 	case CHQ_EV_REPLACED: cli->refused = CHQ_ECANCELED; break;
+	case CHQ_EV_KEYS_REFUSED:
+		fprintf(stderr,
+			"warning: the server keeps another key for this account, made in another "
+			"home: nobody can write to this one\n");
+		break;
 	default: break;
 	}
 	if (cli->on_event)
@@ -202,10 +207,24 @@ cli_close(struct cli *cli)
 	cli->c = NULL;
 }
 
+/* Servers write logins in lower case. */
+static const struct chq_contact *
+find_contact(const struct cli *cli, const char *login)
+{
+	const struct chq_contact *k = chq_client_contact_by_login(cli->c, login);
+	char lower[CHQ_NAME_MAX];
+	size_t n = 0;
+
+	for (; !k && login[n] && n + 1 < sizeof(lower); n++)
+		lower[n] = login[n] >= 'A' && login[n] <= 'Z' ? (char)(login[n] + 32) : login[n];
+	lower[n] = '\0';
+	return k ? k : chq_client_contact_by_login(cli->c, lower);
+}
+
 int
 cli_account(struct cli *cli, const char *login, uint64_t *account)
 {
-	const struct chq_contact *k = chq_client_contact_by_login(cli->c, login);
+	const struct chq_contact *k = find_contact(cli, login);
 
 	if (!k)
 		return cli_error(cli, CLI_NOT_FOUND, CHQ_ENOUSER, "%s is not one of your contacts",

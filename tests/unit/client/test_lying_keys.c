@@ -1,0 +1,230 @@
+/* The relay hands out keys of its own, or old ones. Nothing is sent under keys that nobody has accepted. */
+
+#include "tests/unit/client/sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "client/home.h"
+#include "client/identity.h"
+
+static bool
+alice_has(struct sim *s, enum chq_message_state state)
+{
+	for (int i = 0; i < s->client[0].states; i++)
+		if (s->client[0].state[i].state == state)
+			return true;
+	return false;
+}
+
+static bool
+alice_has_receipt(struct sim *s)
+{
+	return alice_has(s, CHQ_MSG_DELIVERED);
+}
+
+static bool
+alice_has_failure(struct sim *s)
+{
+	return alice_has(s, CHQ_MSG_FAILED);
+}
+
+/* The liar's device in the middle, for whichever name is asked. */
+
+static struct chq_signkey liar_account, liar_sign;
+static struct chq_keypair liar_ident, liar_spk;
+static uint8_t liar_list[CHQ_DEVICE_LIST_MAX], liar_prekey[CHQ_PREKEY_LEN];
+
+static void
+make_liar(struct sim *s, uint64_t account, const struct chq_signkey *account_key)
+{
+	struct chq_device_list list = { .account = account, .version = 9, .count = 1 };
+	struct chq_prekey pk = { .account = account, .device = 1, .id = 4711 };
+
+	chq_ed25519_keypair(&liar_account);
+	chq_ed25519_keypair(&liar_sign);
+	chq_x25519_keypair(&liar_ident);
+	chq_x25519_keypair(&liar_spk);
+	list.device[0].device = 1;
+	memcpy(list.device[0].sign, liar_sign.public, 32);
+	memcpy(list.device[0].ident, liar_ident.public, 32);
+	assert_true(chq_device_list_build(&list, account_key ? account_key : &liar_account,
+					  liar_list, sizeof(liar_list)) > 0);
+	memcpy(pk.spk, liar_spk.public, 32);
+	pk.expiry_ms = s->wall_ms + CHQ_MS_PER_DAY;
+	chq_prekey_build(&pk, &liar_sign, liar_prekey);
+}
+
+static void
+hand_out_prekey(struct sim *s, Chasqui__KeysReply *r)
+{
+	(void)s;
+	r->prekey[0]->prekey.data = liar_prekey;
+}
+
+static void
+a_prekey_that_the_device_did_not_sign_is_not_used(void **state)
+{
+	struct sim *s = sim_logged_in(2);
+
+	(void)state;
+	make_liar(s, sim_account_of(1), NULL);
+	s->on_keys = hand_out_prekey;
+	sim_say(s, 0, 1, "secret");
+	assert_true(sim_until(s, alice_has_failure, 60000));
+	assert_true(sim_stat(s, 0, CHQ_STAT_DROP_KEYS) > 0);
+	assert_int_equal(s->forwarded, 0);
+	sim_free(s);
+}
+
+static void
+hand_out_list(struct sim *s, Chasqui__KeysReply *r)
+{
+	(void)s;
+	r->device_list.data = liar_list;
+	r->device_list.len = CHQ_DEVICE_LIST_LEN(1);
+	r->prekey[0]->prekey.data = liar_prekey;
+}
+
+static void
+a_device_list_that_the_account_did_not_sign_is_not_used(void **state)
+{
+	struct sim *s = sim_logged_in(2);
+
+	(void)state;
+	make_liar(s, sim_account_of(1), NULL);
+	s->on_keys = hand_out_list;
+	sim_say(s, 0, 1, "secret");
+	assert_true(sim_until(s, alice_has_failure, 60000));
+	assert_true(sim_stat(s, 0, CHQ_STAT_DROP_KEYS) > 0);
+	assert_int_equal(s->forwarded, 0);
+	sim_free(s);
+}
+
+static void
+hand_out_everything(struct sim *s, Chasqui__KeysReply *r)
+{
+	hand_out_list(s, r);
+	r->account_key.data = liar_account.public;
+}
+
+static bool
+nothing_passes(struct sim *s, uint64_t to, struct chq_frame_hdr *h, uint8_t *payload, uint16_t *len)
+{
+	(void)s;
+	(void)to;
+	(void)h;
+	(void)payload;
+	(void)len;
+	fail_msg("something was sent under keys that nobody has accepted");
+	return false;
+}
+
+static void
+another_account_key_stops_sending_until_it_is_accepted(void **state)
+{
+	struct sim *s = sim_logged_in(2);
+	char good[CHQ_SAFETY_LEN + 1], bad[CHQ_SAFETY_LEN + 1], same[CHQ_SAFETY_LEN + 1];
+	uint64_t id;
+
+	(void)state;
+	sim_say(s, 0, 1, "first contact");
+	assert_true(sim_until(s, alice_has_receipt, 5000));
+	assert_int_equal(chq_client_safety_number(s->client[0].c, sim_account_of(1), good), 0);
+	assert_int_equal(chq_client_safety_number(s->client[1].c, sim_account_of(0), same), 0);
+	assert_string_equal(good, same);
+	sim_run(s, 5000);
+
+	make_liar(s, sim_account_of(1), NULL);
+	s->on_keys = hand_out_everything;
+	s->on_forward = nothing_passes;
+	sim_close(s, 0); /* the pin is in the home */
+	sim_open(s, 0);
+	sim_run(s, 2000);
+	sim_say(s, 0, 1, "secret");
+	assert_true(sim_until(s, alice_has_failure, 10000));
+	assert_int_equal(s->client[0].events[CHQ_EV_KEY_CHANGED], 1);
+	assert_true(chq_client_key_changed(s->client[0].c, sim_account_of(1)));
+	assert_int_equal(chq_client_send(s->client[0].c, sim_account_of(1), 0, "x", 1, &id),
+			 CHQ_EKEYCHANGED);
+	assert_int_equal(chq_client_safety_number(s->client[0].c, sim_account_of(1), bad), 0);
+	assert_string_not_equal(good, bad);
+
+	/* What comes from there is not shown either. */
+	s->on_forward = NULL;
+	sim_say(s, 1, 0, "from the real bob");
+	sim_run(s, 10000);
+	assert_int_equal(s->client[0].shown_count, 0);
+	assert_true(sim_stat(s, 0, CHQ_STAT_DROP_KEY_CHANGED) > 0);
+
+	/* The user accepts the key whose digits he has seen, and no other. */
+	assert_int_equal(chq_client_accept_key(s->client[0].c, sim_account_of(1), good),
+			 CHQ_ESTALE);
+	assert_int_equal(chq_client_accept_key(s->client[0].c, sim_account_of(1), bad), CHQ_OK);
+	sim_run(s, 1000);
+	assert_false(chq_client_key_changed(s->client[0].c, sim_account_of(1)));
+	sim_free(s);
+}
+
+static struct sim_account before;
+
+static void
+hand_out_what_was_before(struct sim *s, Chasqui__KeysReply *r)
+{
+	(void)s;
+	r->device_list.data = before.list;
+	r->device_list.len = before.list_len;
+}
+
+static void
+a_lower_list_version_is_refused(void **state)
+{
+	struct sim *s = sim_logged_in(2);
+	uint64_t pinned;
+
+	(void)state;
+	before = s->account[1];
+	/* Bob publishes a newer list; Alice sees it. */
+	sim_close(s, 1);
+	{
+		struct chq_home home;
+		struct chq_identity id;
+
+		assert_int_equal(chq_home_open(&home, s->client[1].home, false, NULL), CHQ_OK);
+		assert_int_equal(chq_identity_load(&id, &home), CHQ_OK);
+		id.list_version += 5;
+		assert_int_equal(chq_identity_save(&id, &home), CHQ_OK);
+		chq_identity_wipe(&id);
+		chq_home_close(&home);
+	}
+	sim_open(s, 1);
+	sim_run(s, 5000);
+	sim_say(s, 0, 1, "hello");
+	assert_true(sim_until(s, alice_has_receipt, 5000));
+	sim_close(s, 0);
+	sim_open(s, 0);
+	sim_run(s, 2000);
+	s->on_keys = hand_out_what_was_before;
+	pinned = sim_stat(s, 0, CHQ_STAT_DROP_OLD_LIST);
+	sim_say(s, 0, 1, "secret");
+	sim_run(s, 3000);
+	assert_true(sim_stat(s, 0, CHQ_STAT_DROP_OLD_LIST) > pinned);
+	assert_int_equal(sim_count_shown(s, 1, "secret"), 0);
+	sim_free(s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_prekey_that_the_device_did_not_sign_is_not_used),
+		cmocka_unit_test(a_device_list_that_the_account_did_not_sign_is_not_used),
+		cmocka_unit_test(another_account_key_stops_sending_until_it_is_accepted),
+		cmocka_unit_test(a_lower_list_version_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("client/lying_keys", tests, sim_group_setup,
+					   sim_group_teardown);
+}
