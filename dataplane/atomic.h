@@ -28,6 +28,7 @@
 #define CHQ_LOAD_ACQUIRE(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define CHQ_STORE_RELEASE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define CHQ_FENCE_ACQUIRE()	__atomic_thread_fence(__ATOMIC_ACQUIRE)
+#define CHQ_FENCE_RELEASE()	__atomic_thread_fence(__ATOMIC_RELEASE) /* the manager's alone */
 #endif
 
 /* Value before; equal to @was if @is was stored. */

@@ -219,7 +219,6 @@ fill_pkt(struct chq_pkt *p, const struct layers *l)
 	p->l3_off = (uint8_t)(l->ip - p->l2);
 	p->l4_off = (uint8_t)(udp - p->l2);
 	p->ipv6 = l->ipv6;
-	p->ok_to_sum = 0;
 	p->dgram = udp + CHQ_UDP_HDR_LEN;
 	p->dgram_len = (uint16_t)(chq_get_be16(udp + 4) - CHQ_UDP_HDR_LEN);
 	p->rx_sum = fold(sum_of(l->ip + (l->ipv6 ? 8 : 12), addresses) + sum_of(udp, 4) +

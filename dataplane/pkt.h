@@ -30,7 +30,6 @@ struct chq_pkt {
 	uint16_t dgram_len;
 	uint8_t l3_off, l4_off; /* from l2 */
 	uint8_t ipv6;
-	uint8_t ok_to_sum; /* reserved for card offloads; 0 */
 	uint16_t rx_sum; /* ones' complement sum of what chq_eth_build() replaces; see dataplane/eth.h */
 	struct chq_path
 		src; /* where it came from: ip, port, local, vlan, ifidx, mac of the previous hop */
@@ -41,8 +40,9 @@ struct chq_pkt {
 	struct chq_session *from; /* sender's record */
 	struct chq_session *to;	  /* receiver's record */
 	uint32_t from_slot, to_slot;
-	uint64_t to_ident; /* rx_ident of the receiver when it was chosen */
-	uint16_t from_gen; /* generation of the sender's slot when its tag was verified */
+	uint64_t from_ident; /* the sender's, as it was when its tag was verified */
+	uint64_t to_ident;   /* rx_ident of the receiver when it was chosen */
+	uint16_t from_gen;   /* generation of the sender's slot when its tag was verified */
 	uint16_t refuse; /* enum chq_counter: to be dropped under it once it is no replay; 0 = not refused */
 	struct chq_path out; /* where to send, for CHQ_V_TX */
 	uint8_t verdict;     /* enum chq_verdict */

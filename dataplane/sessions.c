@@ -89,6 +89,7 @@ void
 tables_set_free(struct chq_tables *t, uint32_t slot)
 {
 	CHQ_STORE_RELEASE(&t->sessions[slot].state, CHQ_SESSION_FREE);
+	CHQ_FENCE_RELEASE(); /* who reads a wiped key reads FREE behind it */
 	tables_slot_wipe(t, slot);
 	tables_slot_push(t, slot);
 }

@@ -18,7 +18,7 @@ uint16_t chq_stage_parse(struct chq_worker *w, struct chq_pkt **live, uint16_t n
 /** Decides every HELLO: RETRY in its place, up when its cookie is right, else dropped. */
 uint16_t chq_stage_hello(struct chq_worker *w, struct chq_pkt **live, uint16_t n);
 
-/** Session by slot, tag, expiry; fills p->from, from_slot, from_gen. */
+/** Session by slot, tag, expiry; fills p->from, from_slot, from_gen, from_ident. */
 uint16_t chq_stage_sender(struct chq_worker *w, struct chq_pkt **live, uint16_t n);
 
 /** Account to session, silence, grant, denial list; fills p->to, to_slot, to_ident. What it cannot

@@ -35,7 +35,7 @@ static int
 denied(const struct chq_worker *w, const struct chq_pkt *p)
 {
 	const uint64_t *deny = w->cold[p->to_slot].deny;
-	uint64_t sender = CHQ_PARTY_ID(CHQ_LOAD_RELAXED(&p->from->ident));
+	uint64_t sender = CHQ_PARTY_ID(p->from_ident);
 
 	for (int i = 0; i < CHQ_DENY_MAX; i++) {
 		uint64_t entry = CHQ_LOAD_RELAXED(&deny[i]);
@@ -54,8 +54,7 @@ receiver_check(const struct chq_worker *w, const struct chq_pkt *p)
 	uint32_t silence_s = CHQ_LOAD_RELAXED(&w->header->silence_s);
 
 	if (!chq_grant_ok(p->hdr.grant, chq_sipkey_read(&r->grant_key), CHQ_KIND_ACCOUNT,
-			  CHQ_PARTY_ID(CHQ_LOAD_RELAXED(&p->from->ident)),
-			  CHQ_PARTY_ID(p->hdr.party), w->today))
+			  CHQ_PARTY_ID(p->from_ident), CHQ_PARTY_ID(p->hdr.party), w->today))
 		return CHQ_DP_WHY_GRANT;
 	if ((p->to_ident >> 56 & CHQ_RX_DENY) && denied(w, p))
 		return CHQ_DP_WHY_DENIED;

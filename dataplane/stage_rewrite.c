@@ -31,7 +31,7 @@ forward(struct chq_worker *w, struct chq_pkt *p)
 	}
 	p->hdr.flags &= FORWARDED_FLAGS;
 	p->hdr.slot = p->to_slot;
-	p->hdr.party = CHQ_LOAD_RELAXED(&p->from->ident);
+	p->hdr.party = p->from_ident;
 	header_put(p, r, key);
 	chq_decide(w, p, CHQ_V_TX, CHQ_C_FORWARD);
 }

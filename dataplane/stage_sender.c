@@ -26,6 +26,7 @@ sender_check(const struct chq_worker *w, struct chq_pkt *p)
 	p->from_gen = CHQ_LOAD_RELAXED(&s->gen);
 	if (!tag_ok(p, s))
 		return CHQ_D_TAG;
+	p->from_ident = CHQ_LOAD_RELAXED(&s->ident);
 	/* A slot that is freed meanwhile has lost its key: zeros must not count as one. */
 	CHQ_FENCE_ACQUIRE();
 	if (CHQ_LOAD_RELAXED(&s->state) == CHQ_SESSION_FREE)

@@ -341,7 +341,7 @@ cookie_rotate(struct chq_header *h, uint32_t now_s)
 	s = &h->cookie[number & 1];
 	randombytes_buf(&fresh, sizeof(fresh));
 	CHQ_STORE_RELAXED(&s->number, 0);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	CHQ_FENCE_RELEASE();
 	CHQ_STORE_RELAXED(&s->a.k0, fresh.a.k0);
 	CHQ_STORE_RELAXED(&s->a.k1, fresh.a.k1);
 	CHQ_STORE_RELAXED(&s->b.k0, fresh.b.k0);

@@ -139,6 +139,27 @@ zero_key_of_a_freed_slot_opens_nothing(void **state)
 	assert_int_equal(s->v.pkt[0].count, CHQ_D_SLOT);
 }
 
+/* As if the manager had closed the sender's session between two stages. */
+static void
+sender_that_is_closed_meanwhile_is_still_named_to_the_receiver(void **state)
+{
+	struct two *s = *state;
+	struct chq_frame_hdr h = frame_to(&s->alice, &s->bob), out;
+	struct chq_pkt *p = &s->v.pkt[0];
+	uint8_t buf[256];
+	uint16_t len = frame_put(buf, &h, 30, &s->alice);
+
+	world_put(&s->v, 0, buf, len, &s->alice.path);
+	assert_int_equal(chq_stage_parse(s->v.w, &p, 1), 1);
+	assert_int_equal(chq_stage_sender(s->v.w, &p, 1), 1);
+	assert_int_equal(chq_session_close(s->v.t, s->alice.ref, s->v.w->now_ns), 0);
+	assert_int_equal(chq_stage_receiver(s->v.w, &p, 1), 1);
+	chq_stage_rewrite(s->v.w, &p, 1);
+	assert_int_equal(p->count, CHQ_C_FORWARD);
+	assert_int_equal(chq_frame_parse(p->dgram, p->dgram_len, 0, &out), 0);
+	assert_true(out.party == CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, 1));
+}
+
 static void
 same_frame_twice_in_a_burst_is_forwarded_once(void **state)
 {
@@ -534,6 +555,7 @@ main(void)
 		TEST(frame_of_any_other_length_goes_nowhere),
 		TEST(frame_under_anothers_slot_is_refused_by_its_tag),
 		TEST(zero_key_of_a_freed_slot_opens_nothing),
+		TEST(sender_that_is_closed_meanwhile_is_still_named_to_the_receiver),
 		TEST(same_frame_twice_in_a_burst_is_forwarded_once),
 		TEST(ping_is_answered_in_place),
 		TEST(ping_from_home_refreshes_the_link),
