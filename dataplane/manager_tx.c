@@ -6,6 +6,7 @@
 #include "dataplane/manager.h"
 #include "dataplane/notice.h"
 #include "dataplane/path.h"
+#include "dataplane/quota.h"
 
 void
 chq_manager_send(struct chq_manager *m, uint32_t key, const struct chq_path *to,
@@ -50,6 +51,16 @@ frame_payload(struct chq_manager *m, const struct chq_dp_frame_tx *f, const stru
 	return chq_hop_seal(dgram, f->body_len, m->t->hop[f->ref.slot].out);
 }
 
+/* A NOTICE that names a frame is an answer to it, whoever makes it: all are from one budget. */
+static bool
+notice_allowed(const struct chq_manager *m, struct chq_session *s, const struct chq_dp_frame_tx *f)
+{
+	const struct chq_quota_class *q = chq_quota_class_of(m->t->header, s);
+
+	return !(f->flags & CHQ_F_NOTICE) || f->party == 0 ||
+	       chq_quota_take(&s->notice_tat, m->now_ns, q->notice_ns, q->notice_span_ns);
+}
+
 void
 chq_manager_frame_tx(struct chq_manager *m, const struct chq_dp_frame_tx *f)
 {
@@ -71,6 +82,10 @@ chq_manager_frame_tx(struct chq_manager *m, const struct chq_dp_frame_tx *f)
 	}
 	if (!chq_path_read(s, &to)) {
 		chq_manager_count_one(m, CHQ_D_PATH);
+		return;
+	}
+	if (!notice_allowed(m, s, f)) {
+		chq_manager_count_one(m, CHQ_D_NOTICE_LIMIT);
 		return;
 	}
 	/* The number is taken before it is used as a nonce, and never given back. */

@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 /* --- waking --- */
 
 static unsigned woken[CHQ_TABLE_WORKERS_MAX];
@@ -106,6 +108,35 @@ a_frame_from_control_to_a_session_that_is_gone_is_counted(void **state)
 	assert_false(fixture_sent(f, &item));
 }
 
+static void
+notices_of_control_that_name_frames_are_from_the_sessions_budget(void **state)
+{
+	struct fixture *f = *state;
+	struct chq_dp_frame_tx notice = { .h = { CHQ_DP_FRAME_TX, sizeof(notice), 0 },
+					  .flags = CHQ_F_NOTICE,
+					  .party = CHQ_PARTY(CHQ_KIND_ACCOUNT, 0, 9),
+					  .app = CHQ_NOTICE_UNKNOWN };
+	struct chq_quota_class *q = &f->t->header->quota[CHQ_QUOTA_ORDINARY];
+	struct chq_tx_item item;
+	int sent = 0;
+
+	fixture_greet(f);
+	q->notice_ns = CHQ_NS_PER_SEC / 5;
+	q->notice_span_ns = CHQ_NS_PER_SEC;
+	notice.ref = fixture_open(f, 100, 1, 10);
+	for (int i = 0; i < 20; i++)
+		fixture_send(f, &notice);
+	while (fixture_sent(f, &item))
+		sent++;
+	assert_int_equal(sent, 5);
+	assert_int_equal(f->m.count[CHQ_D_NOTICE_LIMIT], 15);
+	/* What is about the session itself is not held up. */
+	notice.party = 0;
+	notice.app = CHQ_NOTICE_REPLACED;
+	fixture_send(f, &notice);
+	assert_true(fixture_sent(f, &item));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int
@@ -115,6 +146,7 @@ main(void)
 		T(of_sixty_four_workers_only_those_with_something_to_send_are_woken),
 		T(a_new_connection_gets_nothing_of_the_dump_that_another_asked_for),
 		T(a_frame_from_control_to_a_session_that_is_gone_is_counted),
+		T(notices_of_control_that_name_frames_are_from_the_sessions_budget),
 	};
 
 	return cmocka_run_group_tests_name("dataplane/manager_round", tests, NULL, NULL);
