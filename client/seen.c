@@ -85,6 +85,8 @@ raise_floor(struct chq_seen *s, struct sender *from, uint64_t floor)
 		return;
 	n = position(from, floor + 1);
 	from->floor = floor;
+	if (n == 0)
+		return;
 	memmove(from->id, from->id + n, (from->count - n) * sizeof(*from->id));
 	from->count -= n;
 	s->live -= n;
