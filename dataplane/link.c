@@ -3,42 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
+#include "dataplane/unix_listen.h"
 
 /* Bytes that the kernel may hold for control before we see EAGAIN: a few hundred datagrams. */
 #define SEND_BUFFER_BYTES (1024 * 1024)
-
-static int
-listen_at(const char *path, gid_t gid)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int fd, rc;
-
-	if (strlen(path) >= sizeof(un.sun_path))
-		return CHQ_ENAMETOOLONG;
-	memcpy(un.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return chq_errno();
-	unlink(path);
-	/* The mode counts from bind() on, so nobody slips in before chmod(). */
-	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&un, sizeof(un)) < 0)
-		goto fail;
-	if (gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0 && errno != EPERM)
-		goto fail;
-	if (chmod(path, 0660) < 0 || listen(fd, 4) < 0)
-		goto fail;
-	return fd;
-fail:
-	rc = chq_errno();
-	close(fd);
-	return rc;
-}
+#define LISTEN_BACKLOG	  4
 
 int
 chq_link_open(struct chq_link *l, const char *path, gid_t gid, const uid_t uids[2])
@@ -49,7 +22,7 @@ chq_link_open(struct chq_link *l, const char *path, gid_t gid, const uid_t uids[
 	l->backlog = malloc(CHQ_LINK_BACKLOG_BYTES);
 	if (!l->backlog)
 		return CHQ_ENOMEM;
-	l->listen_fd = listen_at(path, gid);
+	l->listen_fd = chq_unix_listen(path, SOCK_SEQPACKET, gid, LISTEN_BACKLOG);
 	if (l->listen_fd >= 0)
 		return 0;
 	free(l->backlog);

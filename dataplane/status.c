@@ -2,43 +2,20 @@
 
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "dataplane/unix_listen.h"
 #include "proto/ctl.h"
 
 int
 chq_status_open(struct chq_status *s, const char *path, gid_t gid)
 {
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int rc;
-
 	memset(s, 0, sizeof(*s));
 	for (int i = 0; i < CHQ_STATUS_CLIENTS; i++)
 		s->client[i].fd = -1;
-	s->listen_fd = -1;
-	if (strlen(path) >= sizeof(un.sun_path))
-		return CHQ_ENAMETOOLONG;
-	memcpy(un.sun_path, path, strlen(path) + 1);
-	s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->listen_fd < 0)
-		return chq_errno();
-	unlink(path);
-	if (fchmod(s->listen_fd, 0600) < 0 ||
-	    bind(s->listen_fd, (struct sockaddr *)&un, sizeof(un)) < 0)
-		goto fail;
-	if (gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0 && errno != EPERM)
-		goto fail;
-	if (chmod(path, 0660) < 0 || listen(s->listen_fd, CHQ_STATUS_CLIENTS) < 0)
-		goto fail;
-	return 0;
-fail:
-	rc = chq_errno();
-	close(s->listen_fd);
-	s->listen_fd = -1;
-	return rc;
+	s->listen_fd = chq_unix_listen(path, SOCK_STREAM, gid, CHQ_STATUS_CLIENTS);
+	return s->listen_fd < 0 ? s->listen_fd : 0;
 }
 
 static void

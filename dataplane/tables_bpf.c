@@ -9,6 +9,7 @@
 #include "dataplane/tables_priv.h"
 
 #ifdef CHQ_HAVE_BPF
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -55,6 +56,22 @@ make_dirs(const char *path)
 	return mkdir(path, 0700) && errno != EEXIST ? chq_errno() : CHQ_OK;
 }
 
+/* On that very folder: one who may write beside it could have put a link in its place. */
+static int
+mount_bpffs(const char *path)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), rc = CHQ_OK;
+	char at[32];
+
+	if (fd < 0)
+		return chq_errno();
+	snprintf(at, sizeof(at), "/proc/self/fd/%d", fd);
+	if (mount("chasqui", at, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
+		rc = chq_errno();
+	close(fd);
+	return rc;
+}
+
 static int
 bpffs_ready(const struct chq_tables_conf *conf, char *err, size_t err_size)
 {
@@ -63,9 +80,8 @@ bpffs_ready(const struct chq_tables_conf *conf, char *err, size_t err_size)
 
 	if (!is_bpffs(conf->bpffs)) {
 		rc = make_dirs(conf->bpffs);
-		if (rc == 0 && mount("chasqui", conf->bpffs, "bpf",
-				     MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
-			rc = chq_errno();
+		if (rc == 0)
+			rc = mount_bpffs(conf->bpffs);
 		if (rc) {
 			snprintf(err, err_size, "no bpffs at %s and none can be mounted there: %s",
 				 conf->bpffs, chq_strerror(rc));

@@ -336,6 +336,29 @@ numbers_out_of_range_are_refused(void **state)
 }
 
 static void
+link_in_the_place_of_the_mount_point_is_refused(void **state)
+{
+	struct chq_tables_conf conf = conf_of(10, 10);
+	char link[96], victim[96], err[256] = "";
+	struct chq_tables *t = NULL;
+	struct stat before, after;
+
+	(void)state;
+	skip_without_backing();
+	snprintf(victim, sizeof(victim), "%s/victim", root);
+	snprintf(link, sizeof(link), "%s/link", root);
+	assert_int_equal(mkdir(victim, 0755), 0);
+	assert_int_equal(symlink(victim, link), 0);
+	assert_int_equal(stat(victim, &before), 0);
+	conf.bpffs = link;
+	assert_int_equal(chq_tables_open(&t, &conf, T0_NS, err, sizeof(err)), CHQ_EUNAVAIL);
+	assert_int_equal(stat(victim, &after), 0);
+	assert_true(before.st_dev == after.st_dev); /* nothing was mounted over it */
+	unlink(link);
+	rmdir(victim);
+}
+
+static void
 automatic_backing_falls_back_to_files(void **state)
 {
 	struct chq_tables_conf conf = conf_of(10, 10);
@@ -393,6 +416,7 @@ main(void)
 		FILES(file_that_others_can_read_or_that_is_a_link_is_refused),
 		FILES(files_of_an_earlier_boot_are_made_anew),
 		BPF(foreign_pin_is_refused),
+		BPF(link_in_the_place_of_the_mount_point_is_refused),
 		FILES(numbers_out_of_range_are_refused),
 		FILES(automatic_backing_falls_back_to_files),
 	};
