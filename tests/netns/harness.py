@@ -15,9 +15,7 @@ import contextlib
 import ctypes
 import json
 import os
-import queue
 import re
-import secrets
 import shutil
 import signal
 import socket
@@ -27,12 +25,13 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 
 PORT = 4700
 SERVER4, SERVER6 = "10.47.0.1", "fd47::1"
 PROXY4, PROXY6 = "10.47.0.100", "fd47::100"
 CLONE_NEWNET = 0x40000000
-LOG_LINES = 60  # of each daemon that are shown on failure
+LOG_LINES = 25  # of each daemon that are shown on failure
 FRAME, F_PING, F_NOTICE, NOTICE_PATH = 0x0B, 0x08, 0x10, 4
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -94,12 +93,15 @@ class Net:
     def __init__(self, clients, proxy=False):
         self.tag = f"cq{os.getpid()}"
         self.made = []
-        self.next_host = 11
+        self.next_host, self.ports = 11, 0
         try:
             self.lan = self._namespace("lan")
             self.srv = self._namespace("srv")
             self.ip(self.lan, "link", "add", "br0", "type", "bridge")
             self.ip(self.lan, "link", "set", "br0", "up")
+            for family in ("ip", "ip6", "arp"):  # a plain switch: the kernel may judge bridged packets otherwise
+                subprocess.run(["ip", "netns", "exec", self.lan, "sysctl", "-qw", f"net.bridge.bridge-nf-call-{family}tables=0"],
+                               check=False, capture_output=True)  # fmt: skip
             self._join(self.srv, "relay0", (f"{SERVER4}/24", f"{SERVER6}/64"))
             self.c = [self.client(f"c{i + 1}") for i in range(clients)]
             self.px = self._namespace("px") if proxy else None
@@ -115,6 +117,9 @@ class Net:
         self._join(ns, "eth0", (f"10.47.0.{host}/24", f"fd47::{host}/64"))
         return ns
 
+    def second_interface(self, ns, dev, *addresses):
+        self._join(ns, dev, addresses)
+
     def _namespace(self, name):
         ns = f"{self.tag}{name}"
         run("ip", "netns", "add", ns)
@@ -124,7 +129,8 @@ class Net:
 
     def _join(self, ns, dev, addresses):
         """An interface at the bridge; its checksums are finished by the kernel, not left to a card."""
-        peer = f"p{len(self.made)}"
+        self.ports += 1
+        peer = f"p{self.ports}"
         run("ip", "link", "add", dev, "netns", ns, "type", "veth", "peer", "name", peer, "netns", self.lan)
         for address in addresses:
             self.ip(ns, "addr", "add", address, "dev", dev, *(["nodad"] if ":" in address else []))
@@ -208,9 +214,12 @@ class Sniffer(threading.Thread):
                 packet, address = self.sock.recvfrom(65536)
             except TimeoutError:
                 continue
-            d = datagram(packet, address[2] != 4)  # PACKET_OUTGOING
-            if d:
-                self.seen.append(d)
+            self.take(packet, address[2] != 4)  # PACKET_OUTGOING
+
+    def take(self, packet, arrives):
+        d = datagram(packet, arrives)
+        if d:
+            self.seen.append(d)
 
     def from_server(self):
         return [d for d in list(self.seen) if d.arrives and d.src[1] == PORT]
@@ -417,7 +426,7 @@ class Site:
         self.ctl("friend", "request", a, b)
         self.ctl("friend", "confirm", b, a)
 
-    def print_logs(self, tap):
+    def explain(self, tap):
         for d in (self.dataplane, self.control):
             tap.note(f"--- log of {d.name} ---")
             for line in d.log().splitlines()[-LOG_LINES:]:
@@ -442,3 +451,56 @@ def setting(text, key, value):
     end = re.compile(r"^\S", re.M).search(text, start) if section else None
     line = re.compile(rf"^(\s*)#?{re.escape(word)}: .*$", re.M).search(text, start, end.start() if end else len(text))
     return text[: line.start()] + f"{line[1]}{word}: {value}" + text[line.end() :]
+
+
+# --- scenarios ---
+
+
+class World:
+    """What one scenario has made; it goes in reverse order, whatever happens, and speaks when a fact was false."""
+
+    def __init__(self, tap, driver, programs):
+        self.tap, self.driver, self.programs = tap, driver, programs
+        self.net = self.site = None
+        self.made = []
+
+    def build(self, clients, proxy=False, **settings):
+        """Network and site, both daemons ready."""
+        self.net = self.keep(Net(clients, proxy))
+        self.site = self.keep(Site(self.programs, self.net, self.driver, **settings))
+        self.site.start()
+
+    def keep(self, thing):
+        self.made.append(thing)
+        return thing
+
+    def explain(self):
+        for thing in self.made:
+            if hasattr(thing, "explain"):
+                thing.explain(self.tap)
+
+    def close(self):
+        while self.made:
+            self.made.pop().close()
+
+
+def scenario(fn):
+    """`SCENARIO DRIVER PROGRAM…`: run fn(world), print what is needed when it failed, clean up, exit."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if os.geteuid() != 0:
+        print("1..0 # SKIP needs root")
+        sys.exit(0)
+    tap = Tap()
+    world = World(tap, sys.argv[1], Programs(sys.argv[2:]))
+    try:
+        try:
+            fn(world)
+        except Exception:
+            tap.bad += 1
+            tap.note(traceback.format_exc())
+        if tap.bad:
+            world.explain()
+    finally:
+        world.close()
+    print(f"1..{tap.count}")
+    sys.exit(1 if tap.bad else 0)

@@ -80,6 +80,11 @@ class Proxy(threading.Thread):
         s.connect(self.server)
         return s
 
+    def newest(self):
+        """The client that was seen first most lately."""
+        with self.lock:
+            return list(self.clients.values())[-1]
+
     def rebind(self, upstream):
         """The client's address changes, as when a NAT forgets it. The port that it had."""
         with self.lock:
