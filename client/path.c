@@ -71,8 +71,9 @@ chq_path_pong(struct chq_client *c, const struct chq_frame_hdr *h)
 void
 chq_path_challenge(struct chq_client *c, struct chq_session *s, uint64_t token)
 {
+	/* Answers to earlier PINGs went to the old address: this one counts for them. */
 	if (token)
-		send_ping(c, s, c->now_ms, token);
+		send_ping(c, s, c->path.ping_id, token);
 }
 
 int

@@ -14,6 +14,8 @@
 
 #define LINES_REMEMBERED 64
 #define LINE_BYTES	 4096
+#define PROMPT		 "> "
+#define CTRL_D		 4
 #define FINISH_MS	 (CHQ_RECEIPT_WAIT_MS + 5000)
 
 struct line {
@@ -28,7 +30,8 @@ struct chat {
 	struct line line[LINES_REMEMBERED];
 	unsigned int lines;
 	int open; /* without a final answer */
-	bool editing, end;
+	int failed;
+	bool interactive, editing, typing, end;
 	char buf[LINE_BYTES]; /* of a plain input */
 	size_t len;
 };
@@ -47,8 +50,11 @@ static void
 input_again(const struct chat *ch)
 {
 #ifdef CHQ_HAVE_LIBEDIT
-	if (ch->editing)
+	/* libedit keeps the last line until the next key: it would be shown again. */
+	if (ch->editing && ch->typing)
 		rl_forced_update_display();
+	else if (ch->editing)
+		fputs(PROMPT, stdout);
 #endif
 	(void)ch;
 	fflush(stdout);
@@ -78,6 +84,7 @@ mark(struct chat *ch, const struct chq_event *ev)
 		if (l->id != ev->message || ev->state < CHQ_MSG_STORED)
 			continue;
 		ch->open--;
+		ch->failed += ev->state == CHQ_MSG_FAILED;
 		l->id = 0;
 		if (ch->cli->json) {
 			json_state(ev, l->text);
@@ -150,9 +157,24 @@ say(struct chat *ch, const char *text)
 }
 
 #ifdef CHQ_HAVE_LIBEDIT
+/* libedit does not tell its callback of Ctrl-D on an empty line: it is seen here. */
+static int
+get_key(FILE *f)
+{
+	unsigned char ch;
+
+	if (read(fileno(f), &ch, 1) != 1 || (ch == CTRL_D && !current->typing)) {
+		current->end = true;
+		return EOF;
+	}
+	current->typing = true;
+	return ch;
+}
+
 static void
 on_line(char *text)
 {
+	current->typing = false;
 	if (!text) {
 		current->end = true;
 		return;
@@ -195,6 +217,9 @@ read_input(struct chat *ch)
 #ifdef CHQ_HAVE_LIBEDIT
 	if (ch->editing) {
 		rl_callback_read_char();
+		/* Behind a line libedit leaves the terminal to the kernel: take it again. */
+		if (!ch->typing && !ch->end)
+			rl_callback_handler_install(PROMPT, on_line);
 		return;
 	}
 #endif
@@ -213,7 +238,8 @@ begin_editing(struct chat *ch)
 #ifdef CHQ_HAVE_LIBEDIT
 	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !ch->cli->json) {
 		ch->editing = true;
-		rl_callback_handler_install("> ", on_line);
+		rl_getc_function = get_key;
+		rl_callback_handler_install(PROMPT, on_line);
 	}
 #endif
 	(void)ch;
@@ -255,8 +281,13 @@ cmd_chat(struct cli *cli, int argc, char **argv)
 	while (!ch.end && !cli->refused && !cli_interrupted)
 		if (cli_wait(cli, NULL, STDIN_FILENO, -1))
 			read_input(&ch);
+	ch.interactive = ch.editing;
 	end_editing(&ch);
 	if (!cli_interrupted)
 		cli_wait(cli, all_answered, -1, FINISH_MS);
-	return cli->refused ? CLI_CONFLICT : ch.open ? CLI_TIMEOUT : CLI_OK;
+	if (cli->refused)
+		return CLI_CONFLICT;
+	if (ch.open)
+		return CLI_TIMEOUT;
+	return ch.failed && !ch.interactive ? CLI_FAILED : CLI_OK;
 }
