@@ -1,6 +1,7 @@
 #include "control/dp_link.h"
 
 #include <event2/event.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,11 @@
 
 enum {
 	DP_QUEUE_MAX = 8192, /* messages */
+	/* Datagrams and frames, which may be lost, leave room for what may not. */
+	DP_QUEUE_LOSSY = DP_QUEUE_MAX / 4 * 3,
+	/* Above it nothing is read, which would make more to say; below the other it is again. */
+	DP_QUEUE_PAUSE = DP_QUEUE_MAX / 2,
+	DP_QUEUE_GO_ON = DP_QUEUE_MAX / 4,
 	DP_READ_BURST = 256, /* messages before others get their turn */
 	DP_RETRY_FIRST_MS = 100,
 	DP_RETRY_MAX_MS = 2000,
@@ -29,13 +35,16 @@ dp_timeval(unsigned ms)
 	return (struct timeval){ .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 }
 
+/* The first of the queue is done with: it may have held a session's keys. */
 static void
-dp_queue_clear(struct dp_link *l)
+dp_queue_pop(struct dp_link *l)
 {
-	for (; l->queue_used; l->queue_used--) {
-		free(l->queue[l->queue_head].msg);
-		l->queue_head = (l->queue_head + 1) % DP_QUEUE_MAX;
-	}
+	struct dp_queued *q = &l->queue[l->queue_head];
+
+	sodium_memzero(q->msg, q->len);
+	free(q->msg);
+	l->queue_head = (l->queue_head + 1) % DP_QUEUE_MAX;
+	l->queue_used--;
 }
 
 static void
@@ -61,7 +70,9 @@ dp_disconnect(struct dp_link *l)
 	l->readable = l->writable = NULL;
 	close(l->fd);
 	l->fd = -1;
-	dp_queue_clear(l);
+	l->full = l->paused = false;
+	while (l->queue_used)
+		dp_queue_pop(l);
 }
 
 static void
@@ -126,6 +137,10 @@ dp_readable(evutil_socket_t fd, short what, void *arg)
 		dp_dispatch(l, type, buf);
 		if (l->fd != fd)
 			return; /* dropped meanwhile */
+		if (l->queue_used > DP_QUEUE_PAUSE) {
+			l->paused = event_del(l->readable) == 0;
+			return;
+		}
 	}
 }
 
@@ -150,32 +165,54 @@ dp_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (l->full) {
+		dp_link_drop(l, "too much waits for it");
+		return;
+	}
 	while (l->queue_used) {
 		struct dp_queued *q = &l->queue[l->queue_head];
 		int rc = dp_send_now(l, q->msg, q->len);
 
 		if (rc == CHQ_EAGAIN)
-			return;
+			break;
 		if (rc) {
 			dp_link_drop(l, "cannot send");
 			return;
 		}
-		free(q->msg);
-		l->queue_head = (l->queue_head + 1) % DP_QUEUE_MAX;
-		l->queue_used--;
+		dp_queue_pop(l);
 	}
-	event_del(l->writable);
+	if (l->paused && l->queue_used < DP_QUEUE_GO_ON)
+		l->paused = event_add(l->readable, NULL) != 0;
+	if (l->queue_used == 0)
+		event_del(l->writable);
+}
+
+static bool
+dp_may_be_lost(const struct chq_dp_hdr *msg)
+{
+	return msg->type == CHQ_DP_FRAME_TX || msg->type == CHQ_DP_DGRAM_TX;
+}
+
+/* Without a command that is not to be lost both would disagree: only a new dump makes that good. */
+static int
+dp_refuse(struct dp_link *l, const struct chq_dp_hdr *msg)
+{
+	l->refused++;
+	if (!dp_may_be_lost(msg) && !l->full) {
+		l->full = true;
+		event_active(l->writable, EV_WRITE, 0);
+	}
+	return CHQ_ENOBUFS;
 }
 
 static int
 dp_enqueue(struct dp_link *l, const struct chq_dp_hdr *msg)
 {
 	struct dp_queued *q = &l->queue[(l->queue_head + l->queue_used) % DP_QUEUE_MAX];
+	unsigned most = dp_may_be_lost(msg) ? DP_QUEUE_LOSSY : DP_QUEUE_MAX;
 
-	if (l->queue_used == DP_QUEUE_MAX || (q->msg = malloc(msg->len)) == NULL) {
-		l->refused++;
-		return CHQ_ENOBUFS;
-	}
+	if (l->full || l->queue_used >= most || (q->msg = malloc(msg->len)) == NULL)
+		return dp_refuse(l, msg);
 	memcpy(q->msg, msg, msg->len);
 	q->len = msg->len;
 	l->queue_used++;

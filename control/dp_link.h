@@ -43,6 +43,8 @@ struct dp_link {
 	unsigned retry_ms;
 	struct dp_queued *queue; /* ring of DP_QUEUE_MAX */
 	unsigned queue_head, queue_used;
+	bool full;	      /* a command was refused: the connection is about to be dropped */
+	bool paused;	      /* nothing is read while so much waits */
 	struct chq_map calls; /* by request number */
 	uint32_t last_req;
 	uint64_t refused; /* messages that found the queue full */
@@ -67,6 +69,10 @@ void dp_link_drop(struct dp_link *l, const char *why);
 
 /**
  * dp_link_send() - send a message; its header's length is set.
+ *
+ * CHQ_DP_DGRAM_TX and CHQ_DP_FRAME_TX may be lost and are refused first. When there is no room for
+ * anything else, the connection is dropped soon after: the next one begins with a dump.
+ *
  * Return: 0; CHQ_ENOTCONN; CHQ_ENOBUFS if the queue is full (counted).
  */
 int dp_link_send(struct dp_link *l, const struct chq_dp_hdr *msg);

@@ -1,9 +1,9 @@
 #pragma once
 
 /*
- * What control says to the dataplane. Those without an answer that cannot be sent are counted and
- * lost, which is no more than a lost datagram: clients ask again, and a new connection begins with a
- * dump. Codes are those of dp_link_send() and dp_link_call().
+ * What control says to the dataplane. What cannot be sent is counted. For frames and datagrams that is
+ * no more than a lost datagram: clients ask again. For all else it ends the connection, and the next
+ * one begins with a dump. Codes are those of dp_link_send() and dp_link_call().
  */
 
 #include <stddef.h>

@@ -213,31 +213,114 @@ calls_under_way_are_told_that_the_connection_is_lost(void **state)
 	assert_int_equal(s->losses, 5);
 }
 
-static void
-what_cannot_be_sent_at_once_waits_in_order_and_a_full_queue_refuses(void **state)
+static struct chq_dp_frame_tx
+frame(uint64_t message)
 {
-	struct scene *s = *state;
-	uint64_t accepted = 0, got = 0;
+	return (struct chq_dp_frame_tx){
+		.h = { .type = CHQ_DP_FRAME_TX, .len = sizeof(struct chq_dp_frame_tx) },
+		.message = message,
+	};
+}
+
+/* Frames until one is refused. Return: how many were not. */
+static uint64_t
+fill(struct scene *s)
+{
+	uint64_t accepted = 0;
 	int rc = 0;
 
-	scene_listen(s);
-	UNTIL(s, s->peer >= 0 && s->connected == 1);
 	while (rc == 0 && accepted < 1000000) {
-		struct chq_dp_grant_key m = small(accepted + 1);
+		struct chq_dp_frame_tx m = frame(accepted + 1);
 
 		rc = dp_link_send(&s->link, &m.h);
 		accepted += rc == 0;
 	}
 	assert_int_equal(rc, CHQ_ENOBUFS);
 	assert_int_equal(s->link.refused, 1);
+	return accepted;
+}
+
+static void
+what_cannot_be_sent_at_once_waits_in_order_and_a_full_queue_refuses_frames(void **state)
+{
+	struct scene *s = *state;
+	uint64_t accepted, got = 0;
+
+	scene_listen(s);
+	UNTIL(s, s->peer >= 0 && s->connected == 1);
+	accepted = fill(s);
 	for (unsigned tries = 0; got < accepted && tries < 200000; tries++) {
-		struct chq_dp_grant_key m;
+		struct chq_dp_frame_tx m;
 
 		while (recv(s->peer, &m, sizeof(m), MSG_DONTWAIT) == (ssize_t)sizeof(m))
-			assert_int_equal(m.account, ++got);
+			assert_int_equal(m.message, ++got);
 		event_base_loop(s->base, EVLOOP_NONBLOCK);
 	}
 	assert_int_equal(got, accepted);
+	assert_int_equal(s->lost, 0);
+}
+
+static void
+a_queue_full_of_frames_has_room_for_commands(void **state)
+{
+	struct chq_dp_grant_key m = small(1);
+	struct scene *s = *state;
+
+	scene_listen(s);
+	UNTIL(s, s->peer >= 0 && s->connected == 1);
+	fill(s);
+	for (unsigned i = 0; i < 1000; i++)
+		assert_int_equal(dp_link_send(&s->link, &m.h), 0);
+	for (unsigned i = 0; i < 20; i++)
+		event_base_loop(s->base, EVLOOP_NONBLOCK);
+	assert_int_equal(s->lost, 0);
+}
+
+static void
+a_command_without_room_ends_the_connection_so_that_a_dump_makes_it_good(void **state)
+{
+	struct chq_dp_session_close m = { .h = { .type = CHQ_DP_SESSION_CLOSE, .len = sizeof(m) } };
+	struct scene *s = *state;
+	unsigned calls = 0;
+	int rc = 0;
+
+	scene_listen(s);
+	UNTIL(s, s->peer >= 0 && s->connected == 1);
+	while (rc == 0 && calls < 1000000) {
+		rc = dp_link_call(&s->link, &m.h, on_answer, s);
+		calls += rc == 0;
+	}
+	assert_int_equal(rc, CHQ_ENOBUFS);
+	assert_int_equal(s->lost, 0); /* not from within the call */
+	UNTIL(s, s->lost == 1);
+	assert_int_equal(s->losses, calls);
+	close(s->peer);
+	s->peer = -1;
+	UNTIL(s, s->connected == 2);
+	assert_int_equal(dp_link_send(&s->link, &m.h), 0);
+}
+
+static void
+nothing_is_read_while_much_waits_and_all_of_it_afterwards(void **state)
+{
+	struct chq_dp_hdr up = { .type = CHQ_DP_DUMP_END, .len = sizeof(up) };
+	struct scene *s = *state;
+	uint8_t buf[CHQ_DP_MSG_MAX];
+
+	scene_listen(s);
+	UNTIL(s, s->peer >= 0 && s->connected == 1);
+	fill(s);
+	for (unsigned i = 0; i < 100; i++)
+		assert_true(send(s->peer, &up, sizeof(up), MSG_NOSIGNAL) > 0);
+	for (unsigned i = 0; i < 50; i++)
+		event_base_loop(s->base, EVLOOP_NONBLOCK);
+	assert_int_equal(s->messages, 1);
+	for (unsigned tries = 0; s->messages < 100 && tries < 200000; tries++) {
+		while (recv(s->peer, buf, sizeof(buf), MSG_DONTWAIT) > 0)
+			;
+		event_base_loop(s->base, EVLOOP_NONBLOCK);
+	}
+	assert_int_equal(s->messages, 100);
 	assert_int_equal(s->lost, 0);
 }
 
@@ -251,7 +334,10 @@ main(void)
 		T(a_message_that_is_none_ends_the_connection),
 		T(a_call_is_answered_once_by_its_number),
 		T(calls_under_way_are_told_that_the_connection_is_lost),
-		T(what_cannot_be_sent_at_once_waits_in_order_and_a_full_queue_refuses),
+		T(what_cannot_be_sent_at_once_waits_in_order_and_a_full_queue_refuses_frames),
+		T(a_queue_full_of_frames_has_room_for_commands),
+		T(a_command_without_room_ends_the_connection_so_that_a_dump_makes_it_good),
+		T(nothing_is_read_while_much_waits_and_all_of_it_afterwards),
 	};
 	return cmocka_run_group_tests_name("control/dp_link", tests, NULL, NULL);
 }
