@@ -32,6 +32,7 @@
 	X(PRESENCE_OFFLINE, "presence_offline", "accounts that went")                      \
 	X(PUNT_OFFLINE,     "punt_offline",     "frames answered by NOTICE offline")       \
 	X(PUNT_UNKNOWN,     "punt_unknown",     "frames answered by NOTICE unknown")       \
+	X(PUNT_KEY,         "punt_key",         "good grants refused: key given again")    \
 	X(DP_CONNECTED,     "dp_connected",     "connections to the dataplane")            \
 	X(DP_REFUSED,       "dp_refused",       "commands that could not be sent")         \
 	X(STORE_FAILED,     "store_failed",     "reads or writes that failed")             \

@@ -101,13 +101,13 @@ dp_adopt(struct control *ctl, const struct chq_dp_session_info *m, uint32_t gran
 	s->kind = m->kind;
 	s->path = m->path;
 	s->dump = ctl->dp.dump;
-	s->grant_epoch = grant_epoch;
 	memcpy(s->static_hash, m->static_hash, sizeof(s->static_hash));
 	dp_session_times(ctl, s, m);
 	control_count(ctl, COUNT_SESSION_ADOPTED);
 	if (s->state != SESSION_OPEN)
 		return;
 	online_find(&ctl->sessions, s->account)->announced = true;
+	s->grant_epoch = grant_epoch;
 	dp_send_grant_key(ctl, s->account, grant_epoch);
 	push_contacts_changed(ctl, s, 0, 1 + randombytes_uniform(ctl->timing.resync_ms + 1));
 }
@@ -126,6 +126,27 @@ dp_session_unknown(struct control *ctl, const struct chq_dp_session_info *m)
 		dp_call_close(ctl, m->ref, CHQ_NOTICE_CLOSED, NULL, NULL);
 }
 
+/*
+ * A session is as the store wants it: what changed while there was no connection, or was said when
+ * it broke, is made up for. Return: whether it stays; else @s is freed.
+ */
+static bool
+dp_session_settle(struct control *ctl, struct session *s)
+{
+	uint32_t epoch = 0;
+	int rc = life_allowed(ctl, s->account, s->device, &epoch);
+
+	if (rc == CHQ_EDISABLED || rc == CHQ_ENOENT) {
+		life_close(ctl, s, CHQ_NOTICE_CLOSED, NULL, NULL);
+		return false;
+	}
+	if (!rc && s->state == SESSION_OPEN) {
+		s->grant_epoch = epoch;
+		dp_send_grant_key(ctl, s->account, epoch);
+	}
+	return true;
+}
+
 static void
 dp_session_known(struct control *ctl, struct session *s, const struct chq_dp_session_info *m)
 {
@@ -136,6 +157,8 @@ dp_session_known(struct control *ctl, struct session *s, const struct chq_dp_ses
 	}
 	s->dump = ctl->dp.dump;
 	s->path = m->path;
+	if (s->account && !dp_session_settle(ctl, s))
+		return;
 	if (m->state == CHQ_DP_STATE_OPEN) {
 		life_confirmed(ctl, s);
 	} else if (m->state == CHQ_DP_STATE_LINGER && s->state == SESSION_OPEN) {
@@ -161,34 +184,18 @@ dp_session_info(struct control *ctl, const struct chq_dp_session_info *m)
 		dp_session_unknown(ctl, m);
 }
 
-/* A session is as the store wants it: what changed while there was no connection is made up for. */
-static void
-dp_session_settle(struct control *ctl, struct session *s)
-{
-	uint32_t epoch = 0;
-	int rc;
-
-	if (s->dump != ctl->dp.dump) {
-		life_ended(ctl, s);
-		return;
-	}
-	if (!s->account)
-		return;
-	presence_went(ctl, s->account);
-	rc = life_allowed(ctl, s->account, s->device, &epoch);
-	if (rc == CHQ_EDISABLED || rc == CHQ_ENOENT) {
-		life_close(ctl, s, CHQ_NOTICE_CLOSED, NULL, NULL);
-	} else if (rc == CHQ_OK && s->grant_epoch != epoch) {
-		s->grant_epoch = epoch;
-		dp_send_grant_key(ctl, s->account, epoch);
-	}
-}
-
+/* What the dump has not shown is no more. */
 static void
 dp_dump_end(struct control *ctl)
 {
-	CHQ_LIST_FOREACH_SAFE(it, after, &ctl->sessions.all)
-		dp_session_settle(ctl, CHQ_LIST_ENTRY(it, struct session, of_all));
+	CHQ_LIST_FOREACH_SAFE(it, after, &ctl->sessions.all) {
+		struct session *s = CHQ_LIST_ENTRY(it, struct session, of_all);
+
+		if (s->dump != ctl->dp.dump)
+			life_ended(ctl, s);
+		else
+			presence_went(ctl, s->account);
+	}
 	ctl->dp.ready = true;
 	CHQ_LOG_INFO("dataplane-ready", "sessions=%u", ctl->sessions.used);
 }

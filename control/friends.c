@@ -81,7 +81,8 @@ friends_named(struct store_txn *txn, const Chasqui__FriendRequest *m, uint64_t *
 	if (m->account)
 		return CHQ_OK;
 	rc = store_account_find(txn, m->login, strlen(m->login), &a);
-	*id = a.id;
+	if (!rc)
+		*id = a.id;
 	/* What can be nobody's name is nobody's. */
 	return rc <= CHQ_ENAMEEMPTY && rc >= CHQ_ENAMEBIDI ? CHQ_ENOUSER : rc;
 }

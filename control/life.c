@@ -148,11 +148,50 @@ life_ended(struct control *ctl, struct session *s)
 	session_free(&ctl->sessions, s);
 }
 
+/* A session being closed at the dataplane. */
+struct closing {
+	struct control *ctl;
+	struct chq_dp_ref ref;
+	dp_answer_fn *answer;
+	void *arg;
+};
+
+/* A dump under way may have shown the session after we had forgotten it, but not after this. */
+static void
+closing_done(void *arg, const struct chq_dp_hdr *answer)
+{
+	struct closing *c = arg;
+	struct session *s = answer ? session_find(&c->ctl->sessions, c->ref) : NULL;
+
+	if (s)
+		life_ended(c->ctl, s);
+	if (c->answer)
+		c->answer(c->arg, answer);
+	free(c);
+}
+
+/* Return: as dp_call_close(). */
+static int
+closing_begin(struct control *ctl, const struct session *s, enum chq_notice notice,
+	      dp_answer_fn *answer, void *arg)
+{
+	struct closing *c = malloc(sizeof(*c));
+	int rc;
+
+	if (!c)
+		return dp_call_close(ctl, session_ref(s), notice, answer, arg);
+	*c = (struct closing){ ctl, session_ref(s), answer, arg };
+	rc = dp_call_close(ctl, c->ref, notice, closing_done, c);
+	if (rc)
+		free(c);
+	return rc;
+}
+
 int
 life_close(struct control *ctl, struct session *s, enum chq_notice notice, dp_answer_fn *answer,
 	   void *arg)
 {
-	int rc = dp_call_close(ctl, session_ref(s), notice, answer, arg);
+	int rc = closing_begin(ctl, s, notice, answer, arg);
 
 	CHQ_LOG_INFO("session-closed", "slot=%u gen=%u account=%llu device=%u", s->slot, s->gen,
 		     (unsigned long long)s->account, s->device);

@@ -40,7 +40,6 @@ struct login {
 	uint8_t kind;
 	char device_name[STORE_DEVICE_NAME_MAX_BYTES + 1];
 	uint8_t device;
-	bool enrolled_now;
 	uint32_t grant_epoch;
 };
 
@@ -122,43 +121,82 @@ login_answer(struct control *ctl, struct session *s, uint64_t id)
 	request_answer(ctl, s, id, CHASQUI__CODE__OK, 0, &reply.base);
 }
 
-/* The account's other sessions learn of a new device. */
+/*
+ * The account's other sessions learn of a new device, whatever becomes of the session that has
+ * enrolled it.
+ */
 static void
-login_tell(struct control *ctl, const struct session *s, const char *name)
+login_tell(const struct login *l)
 {
-	const struct online *o = online_find(&ctl->sessions, s->account);
+	const struct online *o = online_find(&l->ctl->sessions, l->account);
 	struct session *other;
 
+	if (!o)
+		return;
 	ONLINE_FOREACH(other, o)
-		if (other != s && other->state == SESSION_OPEN)
-			push_device_enrolled(ctl, other, s->device, name);
+		if (other->state == SESSION_OPEN)
+			push_device_enrolled(l->ctl, other, l->device, l->device_name);
+}
+
+/*
+ * What was allowed when the password was found right may not be any more: then the session ends, as
+ * it would have had it been open already. Return: whether it may stay; else @s is freed.
+ */
+static bool
+login_still_allowed(struct login *l, struct session *s)
+{
+	int rc = life_allowed(l->ctl, l->account, l->device, &s->grant_epoch);
+
+	if (rc != CHQ_EDISABLED && rc != CHQ_ENOENT) {
+		if (!rc && s->grant_epoch != l->grant_epoch)
+			dp_send_grant_key(l->ctl, l->account, s->grant_epoch);
+		return true;
+	}
+	control_count(l->ctl, COUNT_LOGIN_DISABLED);
+	login_refuse(l->ctl, s, CHASQUI__CODE__E_DENIED, 0);
+	life_close(l->ctl, s, CHQ_NOTICE_CLOSED, NULL, NULL);
+	return false;
+}
+
+/* The session is the account's at the dataplane. */
+static void
+login_done(struct login *l, struct session *s)
+{
+	struct control *ctl = l->ctl;
+
+	s->grant_epoch = l->grant_epoch;
+	if (!login_still_allowed(l, s))
+		return;
+	if (session_bind(&ctl->sessions, s, l->account, l->device) != 0) {
+		life_close(ctl, s, CHQ_NOTICE_EXPIRED, NULL, NULL);
+		return;
+	}
+	control_count(ctl, COUNT_LOGIN_PASSWORD);
+	s->expires_ms = chq_wall_ms() + ctl->conf->sessions.lifetime_ms;
+	login_answer(ctl, s, s->login->request);
+	life_open(ctl, s);
 }
 
 static void
 login_opened(void *arg, const struct chq_dp_hdr *answer)
 {
 	struct login *l = arg;
-	struct control *ctl = l->ctl;
 	const struct chq_dp_done *done = (const void *)answer;
 	struct session *s = login_session(l);
 
 	/* Without an answer, the next dump shows what came of it. */
-	if (!answer || answer->type != CHQ_DP_DONE || !s) {
-		login_free(l);
+	if (!answer || answer->type != CHQ_DP_DONE) {
+		login_fail(l, CHQ_EUNAVAIL);
 		return;
 	}
-	if (done->err || session_bind(&ctl->sessions, s, l->account, l->device) != 0) {
-		login_free(l);
-		life_close(ctl, s, CHQ_NOTICE_EXPIRED, NULL, NULL);
+	if (done->err == CHQ_EFULL) { /* nothing has changed there */
+		login_fail(l, CHQ_EFULL);
 		return;
 	}
-	control_count(ctl, COUNT_LOGIN_PASSWORD);
-	s->grant_epoch = l->grant_epoch;
-	s->expires_ms = chq_wall_ms() + ctl->conf->sessions.lifetime_ms;
-	login_answer(ctl, s, s->login->request);
-	life_open(ctl, s);
-	if (l->enrolled_now)
-		login_tell(ctl, s, l->device_name);
+	if (s && done->err)
+		life_close(l->ctl, s, CHQ_NOTICE_EXPIRED, NULL, NULL);
+	else if (s)
+		login_done(l, s);
 	login_free(l);
 }
 
@@ -200,7 +238,7 @@ login_enrolled(struct write_op *op, int rc)
 	}
 	CHQ_LOG_INFO("device-enrolled", "account=%llu device=%u", (unsigned long long)l->account,
 		     l->device);
-	l->enrolled_now = true;
+	login_tell(l);
 	login_open(l);
 }
 

@@ -149,9 +149,11 @@ presence_grants_void(struct control *ctl, uint64_t account, uint32_t epoch)
 
 	if (o) {
 		ONLINE_FOREACH(s, o) {
+			/* One that is not confirmed is out of the key's reach: it gets it then. */
+			if (s->state != SESSION_OPEN)
+				continue;
 			s->grant_epoch = epoch;
-			if (s->state == SESSION_OPEN)
-				push_contacts_changed(ctl, s, 0, 0);
+			push_contacts_changed(ctl, s, 0, 0);
 		}
 		dp_send_grant_key(ctl, account, epoch);
 	}

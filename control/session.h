@@ -44,7 +44,7 @@ struct session {
 	uint16_t gen;
 	uint8_t device, kind;
 	enum session_state state;
-	uint32_t grant_epoch; /* whose grant key the dataplane was given */
+	uint32_t grant_epoch; /* whose grant key the dataplane was given; 0: unknown */
 	uint32_t dump;	      /* last dump that showed it */
 	uint64_t account;
 	struct chq_dp_path path;

@@ -108,6 +108,10 @@ dp_login(struct fixture *f, const struct chq_dp_session_login *m)
 {
 	struct fix_slot *s = dp_slot(f, m->ref);
 
+	if (s && f->full_accounts) {
+		dp_done(f, m->h.req, CHQ_EFULL);
+		return;
+	}
 	if (s) {
 		s->open.account = m->account;
 		s->open.device = m->device;
@@ -149,6 +153,7 @@ dp_dump(struct fixture *f, uint32_t req)
 			dp_put(f, &m, CHQ_DP_SESSION_INFO, sizeof(m), req);
 	}
 	dp_put(f, &end, CHQ_DP_DUMP_END, sizeof(end), req);
+	f->dumps++;
 }
 
 static void
@@ -156,7 +161,7 @@ dp_grant_key(struct fixture *f, const struct chq_dp_grant_key *m)
 {
 	f->grant_keys++;
 	for (uint32_t i = 0; i < FIX_SLOTS; i++)
-		if (f->slot[i].open.account == m->account)
+		if (f->slot[i].open.account == m->account && f->slot[i].state == CHQ_DP_STATE_OPEN)
 			memcpy(f->slot[i].open.grant_key, m->grant_key, sizeof(m->grant_key));
 }
 
@@ -564,9 +569,9 @@ client_call(struct fixture *f, struct fix_client *c, Chasqui__Method method,
 	return code;
 }
 
-Chasqui__Code
-client_login(struct fixture *f, struct fix_client *c, const char *login, const char *password,
-	     bool enroll)
+uint64_t
+client_login_ask(struct fixture *f, struct fix_client *c, const char *login, const char *password,
+		 bool enroll)
 {
 	Chasqui__LoginRequest m = CHASQUI__LOGIN_REQUEST__INIT;
 	uint8_t sealed[CHQ_PASSWORD_SEALED_LEN];
@@ -581,7 +586,22 @@ client_login(struct fixture *f, struct fix_client *c, const char *login, const c
 					   password, strlen(password), sealed),
 			 0);
 	m.sealed_password = (ProtobufCBinaryData){ sizeof(sealed), sealed };
-	return client_call(f, c, CHASQUI__METHOD__METHOD_LOGIN, &m.base, NULL, NULL);
+	return client_ask(f, c, CHASQUI__METHOD__METHOD_LOGIN, &m.base);
+}
+
+Chasqui__Code
+client_login(struct fixture *f, struct fix_client *c, const char *login, const char *password,
+	     bool enroll)
+{
+	uint64_t id = client_login_ask(f, c, login, password, enroll);
+	Chasqui__FromServer *m;
+	Chasqui__Code code;
+
+	FIX_UNTIL(f, client_answers(f, c, id) > 0);
+	m = client_answer(f, c, id);
+	code = m->response->code;
+	chasqui__from_server__free_unpacked(m, NULL);
+	return code;
 }
 
 void

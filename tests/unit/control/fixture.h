@@ -48,8 +48,9 @@ struct fixture {
 	unsigned frames;
 	uint8_t dgram[CHQ_DGRAM_MAX]; /* last WELCOME */
 	uint16_t dgram_len;
-	unsigned dgrams, opens, grant_keys, server_sets, hellos;
-	bool mute_opens; /* refuse to open sessions */
+	unsigned dgrams, opens, grant_keys, server_sets, hellos, dumps;
+	bool mute_opens;    /* refuse to open sessions */
+	bool full_accounts; /* refuse logins */
 };
 
 /* A client device. */
@@ -129,6 +130,10 @@ Chasqui__FromServer *client_answer(struct fixture *f, const struct fix_client *c
 Chasqui__Code client_call(struct fixture *f, struct fix_client *c, Chasqui__Method method,
 			  const ProtobufCMessage *body, const ProtobufCMessageDescriptor *type,
 			  ProtobufCMessage **reply);
+
+/* Ask to log in by password. Return: the id. */
+uint64_t client_login_ask(struct fixture *f, struct fix_client *c, const char *login,
+			  const char *password, bool enroll);
 
 /* Log in by password. Return: the code. */
 Chasqui__Code client_login(struct fixture *f, struct fix_client *c, const char *login,

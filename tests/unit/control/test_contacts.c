@@ -452,6 +452,64 @@ a_removed_friend_cannot_write_any_more_present_or_absent(void **state)
 	assert_int_equal(grant(f, &alice, 2, &g), CHASQUI__CODE__E_NOUSER);
 }
 
+static void
+a_good_grant_that_the_dataplane_refused_brings_it_the_key_again(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	uint64_t g = 0;
+	unsigned keys;
+
+	make_friends(f, "alice", "bob");
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &bob, 2, "bob");
+	grant(f, &alice, 2, &g);
+	f->slot[bob.ref.slot].open.grant_key[3] ^= 1; /* a key half written */
+	keys = f->grant_keys;
+	client_punt(f, &alice, 1, 2, g, CHQ_DP_WHY_GRANT);
+	FIX_UNTIL(f, f->grant_keys == keys + 1);
+	assert_true(grant_ok_at_dataplane(f, &bob, g, 1, 2));
+	/* The frame is sent again by itself: no NOTICE ends that. A bad grant gets one, and no key. */
+	client_punt(f, &alice, 1, 2, g ^ 1, CHQ_DP_WHY_GRANT);
+	FIX_UNTIL(f, client_notices(f, &alice, CHQ_NOTICE_UNKNOWN) == 1);
+	assert_int_equal(client_notices(f, &alice, CHQ_NOTICE_OFFLINE), 0);
+	assert_int_equal(f->grant_keys, keys + 1);
+}
+
+static void
+a_friend_removed_while_the_dataplane_is_away_cannot_write_any_more(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	uint64_t g = 0;
+
+	make_friends(f, "alice", "bob");
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &bob, 2, "bob");
+	grant(f, &alice, 2, &g);
+	fixture_dp_cut(f);
+	ctl(f, "friend", "remove", "bob", "alice");
+	FIX_UNTIL(f, f->ctl.dp.ready);
+	FIX_UNTIL(f, !grant_ok_at_dataplane(f, &bob, g, 1, 2));
+}
+
+static void
+a_friend_removed_before_a_new_session_is_confirmed_cannot_write_to_it(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	uint64_t g = 0;
+
+	make_friends(f, "alice", "bob");
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &bob, 2, "bob");
+	grant(f, &alice, 2, &g);
+	client_hello(f, &bob);
+	ctl(f, "friend", "remove", "bob", "alice");
+	client_confirm(f, &bob);
+	FIX_UNTIL(f, !grant_ok_at_dataplane(f, &bob, g, 1, 2));
+}
+
 /* The keys of an account with one device. */
 struct e2e {
 	struct chq_signkey account, device;
@@ -569,6 +627,9 @@ main(void)
 		T(a_mutation_asked_again_is_answered_from_the_store_even_by_a_later_server),
 		T(an_id_older_than_the_answers_kept_is_refused),
 		T(a_removed_friend_cannot_write_any_more_present_or_absent),
+		T(a_good_grant_that_the_dataplane_refused_brings_it_the_key_again),
+		T(a_friend_removed_while_the_dataplane_is_away_cannot_write_any_more),
+		T(a_friend_removed_before_a_new_session_is_confirmed_cannot_write_to_it),
 		T(published_keys_reach_friends_and_nobody_else),
 		T(keys_that_are_not_ones_own_or_not_signed_are_refused),
 	};

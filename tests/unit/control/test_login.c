@@ -9,6 +9,7 @@
 #include "proto/password.h"
 #include "store/account.h"
 #include "store/reader.h"
+#include "store/writer.h"
 #include "tests/unit/control/fixture.h"
 
 static uint64_t
@@ -240,6 +241,49 @@ an_account_disabled_between_handshake_and_first_frame_stays_out(void **state)
 	assert_int_equal(f->slot[old.ref.slot].state, CHQ_DP_STATE_FREE);
 }
 
+static int
+disable_alice(struct store_txn *txn, void *unused)
+{
+	(void)unused;
+	return store_account_set_disabled(txn, 1, true, 1);
+}
+
+static void
+an_account_disabled_while_its_login_is_under_way_stays_out(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client c;
+	Chasqui__FromServer *m;
+	uint64_t id;
+
+	client_init(f, &c, 1);
+	client_hello(f, &c);
+	id = client_login_ask(f, &c, "alice", "secret word", true);
+	FIX_UNTIL(f, f->ctl.link.calls.count > 0); /* told to the dataplane, which has answered */
+	assert_int_equal(f->slot[c.ref.slot].state, CHQ_DP_STATE_OPEN);
+	assert_int_equal(store_write_sync(f->ctl.store, disable_alice, NULL), 0);
+	FIX_UNTIL(f, f->slot[c.ref.slot].state == CHQ_DP_STATE_FREE);
+	m = client_answer(f, &c, id);
+	assert_int_equal(m->response->code, CHASQUI__CODE__E_DENIED);
+	chasqui__from_server__free_unpacked(m, NULL);
+	assert_int_equal(count(f, COUNT_PRESENCE_ONLINE), 0);
+	assert_int_equal(f->ctl.sessions.used, 0);
+}
+
+static void
+a_login_that_the_dataplane_has_no_room_for_is_refused_and_may_be_tried_again(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client c;
+
+	client_init(f, &c, 1);
+	client_hello(f, &c);
+	f->full_accounts = true;
+	assert_int_equal(client_login(f, &c, "alice", "secret word", false), CHASQUI__CODE__E_FULL);
+	f->full_accounts = false;
+	assert_int_equal(client_login(f, &c, "alice", "secret word", false), CHASQUI__CODE__OK);
+}
+
 static void
 a_repeated_hello_gets_the_same_welcome_and_no_second_session(void **state)
 {
@@ -410,6 +454,24 @@ another_device_is_told_of_a_new_one_and_can_revoke_it(void **state)
 }
 
 static void
+a_device_whose_session_ends_while_it_is_enrolled_is_told_to_the_others(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client one, two;
+
+	client_online(f, &one, 1, "alice");
+	client_init(f, &two, 2);
+	client_hello(f, &two);
+	client_login_ask(f, &two, "alice", "secret word", true);
+	client_event(f, &two, CHQ_DP_EV_EXPIRED);
+	f->slot[two.ref.slot].state = CHQ_DP_STATE_FREE;
+	FIX_UNTIL(f, client_pushes(f, &one, CHASQUI__PUSH__BODY_DEVICE_ENROLLED) == 1);
+	assert_int_equal(f->ctl.sessions.used, 1);
+	client_hello(f, &two);
+	assert_int_equal(two.welcome.logged_in, 1);
+}
+
+static void
 a_login_without_enrolment_leaves_no_device(void **state)
 {
 	struct fixture *f = *state;
@@ -474,6 +536,8 @@ main(void)
 		T(a_disabled_account_is_told_so_only_with_the_right_password),
 		T(a_disabled_account_loses_its_sessions_and_its_device_is_refused),
 		T(an_account_disabled_between_handshake_and_first_frame_stays_out),
+		T(an_account_disabled_while_its_login_is_under_way_stays_out),
+		T(a_login_that_the_dataplane_has_no_room_for_is_refused_and_may_be_tried_again),
 		T(a_repeated_hello_gets_the_same_welcome_and_no_second_session),
 		T(a_captured_hello_sent_later_announces_and_replaces_nothing),
 		T(a_hello_with_another_cookie_nonce_or_version_gets_no_answer),
@@ -482,6 +546,7 @@ main(void)
 		T(nothing_but_login_is_answered_before_login),
 		T(rubbish_to_the_server_is_counted_and_not_answered),
 		T(another_device_is_told_of_a_new_one_and_can_revoke_it),
+		T(a_device_whose_session_ends_while_it_is_enrolled_is_told_to_the_others),
 		T(a_login_without_enrolment_leaves_no_device),
 		T(logout_is_answered_and_ends_the_session),
 		T(a_session_that_does_not_log_in_is_closed),

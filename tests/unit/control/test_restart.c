@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "control/life.h"
 #include "dataplane/table.h"
 #include "tests/unit/control/fixture.h"
 
@@ -114,6 +115,27 @@ a_lost_connection_keeps_sessions_and_the_dump_says_who_has_gone(void **state)
 	assert_int_equal(f->ctl.count[COUNT_SESSION_ADOPTED], 0);
 	assert_int_equal(client_call(f, &alice, CHASQUI__METHOD__METHOD_WHOAMI, NULL, NULL, NULL),
 			 CHASQUI__CODE__OK);
+}
+
+static void
+a_session_closed_while_a_dump_shows_it_is_no_ghost(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	unsigned dumps;
+
+	make_friends(f);
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &bob, 2, "bob");
+	dumps = f->dumps;
+	fixture_dp_cut(f);
+	FIX_UNTIL(f, f->dumps > dumps);
+	assert_false(f->ctl.dp.ready); /* the dump is still on its way */
+	life_close(&f->ctl, session_find(&f->ctl.sessions, bob.ref), CHQ_NOTICE_CLOSED, NULL, NULL);
+	FIX_UNTIL(f, f->ctl.dp.ready && f->slot[bob.ref.slot].state == CHQ_DP_STATE_FREE);
+	FIX_UNTIL(f, f->ctl.link.calls.count == 0);
+	assert_null(session_find(&f->ctl.sessions, bob.ref));
+	assert_null(online_find(&f->ctl.sessions, 2));
 }
 
 static void
@@ -230,6 +252,7 @@ main(void)
 		T(a_friend_who_left_while_control_was_dead_is_no_ghost),
 		T(a_restart_closes_sessions_before_login_and_of_disabled_accounts),
 		T(a_lost_connection_keeps_sessions_and_the_dump_says_who_has_gone),
+		T(a_session_closed_while_a_dump_shows_it_is_no_ghost),
 		T(a_confirmation_lost_with_the_connection_is_made_up_for_by_the_dump),
 		T(new_tables_end_all_sessions_though_slots_are_the_same),
 		T(a_moved_session_is_known_at_its_new_address),
