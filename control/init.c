@@ -194,7 +194,7 @@ init_owner(const struct chq_site_conf *conf, struct control_error *err)
 
 	if (geteuid() != 0 || !pw)
 		return CHQ_OK;
-	rc = init_give(conf->paths.keys, pw);
+	rc = control_keys_give(conf->paths.keys, pw->pw_uid, pw->pw_gid);
 	if (!rc)
 		rc = init_give(conf->paths.store, pw);
 	return rc ? init_fail(err, rc, "cannot give files to %s: %s", conf->users.control,
@@ -215,6 +215,23 @@ init_invitation(const struct init_options *opt, const uint8_t org[32], char *out
 		       : CHQ_OK;
 }
 
+/* What is most likely to be refused comes first: then nothing is left behind. */
+static int
+init_files(const struct init_options *opt, const struct chq_site_conf *conf,
+	   struct control_error *err)
+{
+	int rc = init_write_conf(opt->config, conf, err);
+
+	if (rc)
+		return rc;
+	rc = init_store(conf, err);
+	if (!rc)
+		rc = init_owner(conf, err);
+	if (rc)
+		unlink(opt->config);
+	return rc;
+}
+
 static int
 init_make(const struct init_options *opt, const struct chq_site_conf *conf, uint64_t not_after_ms,
 	  char *invitation, size_t size, struct control_error *err)
@@ -230,11 +247,7 @@ init_make(const struct init_options *opt, const struct chq_site_conf *conf, uint
 		return init_fail(err, rc, "%s", why.text);
 	rc = init_invitation(opt, org, invitation, size, err);
 	if (!rc)
-		rc = init_store(conf, err);
-	if (!rc)
-		rc = init_owner(conf, err);
-	if (!rc)
-		rc = init_write_conf(opt->config, conf, err);
+		rc = init_files(opt, conf, err);
 	if (rc)
 		control_keys_remove(conf->paths.keys);
 	return rc;

@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/err.h"
 
+/* The daemon reads all but the first. */
 static const char *const key_files[] = { "org.key", "server.key", "grants.key", "server.cert" };
 
 static int
@@ -166,6 +167,20 @@ control_keys_remove(const char *dir)
 		snprintf(path, sizeof(path), "%s/%s", dir, key_files[i]);
 		unlink(path);
 	}
+}
+
+int
+control_keys_give(const char *dir, uid_t uid, gid_t gid)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 1; i < ARRAY_LEN(key_files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, key_files[i]);
+		if (lchown(path, uid, gid) != 0)
+			return chq_errno();
+	}
+	/* Last: whoever has the folder can change what is in it. */
+	return lchown(dir, uid, gid) ? chq_errno() : CHQ_OK;
 }
 
 static int

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "proto/hello.h"
 #include "proto/keys.h"
@@ -53,6 +54,13 @@ void control_keys_wipe(struct control_keys *keys);
  */
 int control_keys_make(const char *dir, uint32_t server_id, uint64_t not_before_ms,
 		      uint64_t not_after_ms, uint8_t org_public[32], struct keys_error *err);
+
+/**
+ * control_keys_give() - let the daemon's user have what the daemon reads, and the folder.
+ * org.key stays whose it is: who breaks into the daemon is not to sign servers of his own.
+ * Return: 0; a negated errno.
+ */
+int control_keys_give(const char *dir, uid_t uid, gid_t gid);
 
 /* Take back control_keys_make(): no server has begun to use them. */
 void control_keys_remove(const char *dir);

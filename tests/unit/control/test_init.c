@@ -168,6 +168,42 @@ secrets_are_the_owners_alone_and_others_access_is_refused(void **state)
 }
 
 static void
+the_daemons_user_gets_all_keys_but_the_one_that_signs_servers(void **state)
+{
+	static const char *const files[] = { "server.key", "grants.key", "server.cert" };
+	struct folder *d = *state;
+	char path[256];
+	struct stat st;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(init(d), 0);
+	assert_int_equal(control_keys_give(d->keys, 54321, 54321), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", d->keys, files[i]);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_uid, 54321);
+	}
+	assert_int_equal(stat(d->keys, &st), 0);
+	assert_int_equal(st.st_uid, 54321);
+	snprintf(path, sizeof(path), "%s/org.key", d->keys);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, 0);
+}
+
+static void
+an_init_that_could_not_write_its_configuration_works_when_done_again(void **state)
+{
+	struct folder *d = *state;
+
+	d->opt.config = "/proc/self/chasqui.yaml"; /* nobody can make a file there */
+	assert_true(init(d) < 0);
+	assert_non_null(strstr(d->err.text, "/proc/self"));
+	d->opt.config = d->config;
+	assert_int_equal(init(d), 0);
+}
+
+static void
 a_certificate_of_another_server_key_or_signature_is_refused(void **state)
 {
 	struct folder *d = *state;
@@ -201,6 +237,8 @@ main(void)
 		T(a_host_that_is_none_is_refused_and_nothing_is_made),
 		T(an_ipv6_host_is_invited_in_brackets),
 		T(secrets_are_the_owners_alone_and_others_access_is_refused),
+		T(the_daemons_user_gets_all_keys_but_the_one_that_signs_servers),
+		T(an_init_that_could_not_write_its_configuration_works_when_done_again),
 		T(a_certificate_of_another_server_key_or_signature_is_refused),
 	};
 	return cmocka_run_group_tests_name("control/init", tests, NULL, NULL);
