@@ -161,6 +161,7 @@ struct chq_self {
 	X(CHQ_STAT_RESENT,             "frames-resent")                                           \
 	X(CHQ_STAT_MESSAGES_SHOWN,     "messages-shown")                                          \
 	X(CHQ_STAT_COPIES,             "copies-of-messages")                                      \
+	X(CHQ_STAT_LEFT,               "messages-left-for-later")                                 \
 	X(CHQ_STAT_RECEIPTS_IN,        "receipts-in")                                             \
 	X(CHQ_STAT_DROP_TYPE,          "drop-type")                                               \
 	X(CHQ_STAT_DROP_MALFORMED,     "drop-malformed")                                          \
@@ -242,6 +243,15 @@ int chq_client_next_event(struct chq_client *c, struct chq_event *ev);
  * Return: 0: the answer is an event; CHQ_ETOOBIG.
  */
 int chq_client_login(struct chq_client *c, const char *password, size_t len);
+
+/**
+ * chq_client_take_messages() - are messages wanted? They are, until this says otherwise.
+ *
+ * While they are not, those that come are left as if they had not come: their senders try again or are told
+ * that we have gone. Those that wait as events wait on; what is left at the end comes again later.
+ * Without a contact list none is taken yet, since nobody could be told who has written.
+ */
+void chq_client_take_messages(struct chq_client *c, bool wanted);
 
 /* Log out: others see us offline at once. CHQ_EV_LOGGED_OUT follows, or there is no answer. */
 void chq_client_logout(struct chq_client *c);

@@ -172,7 +172,7 @@ chq_client_next_event(struct chq_client *c, struct chq_event *ev)
 	bool was_full = c->events.count >= CHQ_EVENTS_MAX;
 
 	handled(c);
-	c->events.taken = chq_events_pop(&c->events);
+	c->events.taken = chq_events_pop(&c->events, !c->leave_messages);
 	if (was_full)
 		chq_client_wake(c);
 	if (!c->events.taken) {
@@ -181,6 +181,12 @@ chq_client_next_event(struct chq_client *c, struct chq_event *ev)
 	}
 	*ev = c->events.taken->ev;
 	return 1;
+}
+
+void
+chq_client_take_messages(struct chq_client *c, bool wanted)
+{
+	c->leave_messages = !wanted;
 }
 
 /* The key file, or a new one if there is enough to make it from. */

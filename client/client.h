@@ -224,6 +224,7 @@ struct chq_client {
 	bool stopped;
 	bool resolved;
 	bool held_replayed;
+	bool leave_messages; /* for whoever uses this home later */
 
 	enum chq_connection connection;
 	struct chq_handshake hs;

@@ -18,7 +18,7 @@ chq_events_free(struct chq_events *q)
 {
 	struct chq_queued *e;
 
-	while ((e = chq_events_pop(q)))
+	while ((e = chq_events_pop(q, true)))
 		chq_queued_free(e);
 	chq_queued_free(q->taken);
 	q->taken = NULL;
@@ -48,16 +48,18 @@ chq_events_add(struct chq_events *q, const struct chq_event *ev, const void *dat
 }
 
 struct chq_queued *
-chq_events_pop(struct chq_events *q)
+chq_events_pop(struct chq_events *q, bool messages)
 {
-	struct chq_queued *e;
+	CHQ_LIST_FOREACH(it, &q->queue) {
+		struct chq_queued *e = CHQ_LIST_ENTRY(it, struct chq_queued, node);
 
-	if (chq_list_empty(&q->queue))
-		return NULL;
-	e = CHQ_LIST_ENTRY(q->queue.next, struct chq_queued, node);
-	chq_list_del(&e->node);
-	q->count--;
-	return e;
+		if (!messages && e->ev.type == CHQ_EV_MESSAGE)
+			continue;
+		chq_list_del(&e->node);
+		q->count--;
+		return e;
+	}
+	return NULL;
 }
 
 void

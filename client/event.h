@@ -35,6 +35,10 @@ void chq_events_free(struct chq_events *q);
 struct chq_queued *chq_events_add(struct chq_events *q, const struct chq_event *ev,
 				  const void *data, size_t len);
 
-/* The next one, or NULL; the caller puts it into q->taken and frees it by chq_queued_free(). */
-struct chq_queued *chq_events_pop(struct chq_events *q);
+/**
+ * chq_events_pop() - the next one; the caller puts it into q->taken and frees it by chq_queued_free().
+ * @messages: false: messages stay where they are.
+ * Return: NULL if there is none.
+ */
+struct chq_queued *chq_events_pop(struct chq_events *q, bool messages);
 void chq_queued_free(struct chq_queued *e);

@@ -254,6 +254,10 @@ chq_order_accept(struct chq_client *c, struct chq_dev *d, const struct chq_frame
 		drain(c, d);
 		return;
 	}
+	if (!replayed && (c->leave_messages || !c->contacts.known)) {
+		chq_count(c, CHQ_STAT_LEFT);
+		return;
+	}
 	f = hold(c, d, h, in);
 	if (!f)
 		return;

@@ -33,6 +33,7 @@ struct cli {
 	enum chq_client_kind kind;
 	int timeout_s; /* 0: the command's own */
 	int count;     /* listen: messages to wait for, 0 = no end */
+	bool messages; /* the command shows messages; for others they are left for later */
 	cli_event_fn *on_event;
 	void *arg; /* of the command */
 	/* What has happened so far. */

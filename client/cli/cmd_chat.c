@@ -28,7 +28,6 @@ struct chat {
 	uint64_t account;
 	const char *name;
 	struct line line[LINES_REMEMBERED];
-	unsigned int lines;
 	int open; /* without a final answer */
 	int failed;
 	bool interactive, editing, typing, end;
@@ -133,15 +132,26 @@ on_event(struct cli *cli, const struct chq_event *ev)
 	}
 }
 
+/* A place for one more line; NULL while all wait for an answer. */
+static struct line *
+room(struct chat *ch)
+{
+	for (int i = 0; i < LINES_REMEMBERED; i++) {
+		if (!ch->line[i].id)
+			return &ch->line[i];
+	}
+	return NULL;
+}
+
 static void
 say(struct chat *ch, const char *text)
 {
-	struct line *l = &ch->line[ch->lines % LINES_REMEMBERED];
+	struct line *l = room(ch);
 	int err;
 
 	if (!text[0])
 		return;
-	if (l->id) {
+	if (!l) {
 		note(ch, "too many lines without an answer: wait");
 		return;
 	}
@@ -152,7 +162,6 @@ say(struct chat *ch, const char *text)
 		return;
 	}
 	snprintf(l->text, sizeof(l->text), "%s", text);
-	ch->lines++;
 	ch->open++;
 }
 
@@ -186,20 +195,17 @@ on_line(char *text)
 }
 #endif
 
-/* Lines of a pipe or file; what is longer than a line may be is cut there. */
+/*
+ * Lines of a pipe or file, as long as there is room; what is longer than a line may be is cut there.
+ * The others stay until there is room again: none is lost.
+ */
 static void
-read_plain(struct chat *ch)
+take_lines(struct chat *ch)
 {
-	ssize_t n = read(STDIN_FILENO, ch->buf + ch->len, sizeof(ch->buf) - 1 - ch->len);
 	char *end;
 
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return;
-	ch->end = n <= 0;
-	ch->len += n > 0 ? (size_t)n : 0;
-	ch->buf[ch->len] = '\0';
-	while ((end = memchr(ch->buf, '\n', ch->len)) || ch->len == sizeof(ch->buf) - 1 ||
-	       (ch->end && ch->len)) {
+	while (room(ch) && ((end = memchr(ch->buf, '\n', ch->len)) ||
+			    ch->len == sizeof(ch->buf) - 1 || (ch->end && ch->len))) {
 		size_t used = end ? (size_t)(end - ch->buf) + 1 : ch->len;
 
 		if (end)
@@ -209,6 +215,18 @@ read_plain(struct chat *ch)
 		ch->len -= used;
 		ch->buf[ch->len] = '\0';
 	}
+}
+
+static void
+read_plain(struct chat *ch)
+{
+	ssize_t n = read(STDIN_FILENO, ch->buf + ch->len, sizeof(ch->buf) - 1 - ch->len);
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	ch->end = n <= 0;
+	ch->len += n > 0 ? (size_t)n : 0;
+	ch->buf[ch->len] = '\0';
 }
 
 static void
@@ -224,6 +242,12 @@ read_input(struct chat *ch)
 	}
 #endif
 	read_plain(ch);
+}
+
+static bool
+has_room(struct cli *cli)
+{
+	return room(cli->arg) != NULL;
 }
 
 static bool
@@ -255,6 +279,22 @@ end_editing(struct chat *ch)
 	ch->editing = false;
 }
 
+/* Until the input ends and all of it is on its way. A pipe that is faster than the answers waits. */
+static void
+talk(struct chat *ch)
+{
+	struct cli *cli = ch->cli;
+
+	while ((!ch->end || ch->len) && !cli->refused && !cli_interrupted) {
+		if (!ch->editing)
+			take_lines(ch);
+		if (!ch->editing && !room(ch))
+			cli_wait(cli, has_room, -1, -1);
+		else if (!ch->end && cli_wait(cli, NULL, STDIN_FILENO, -1))
+			read_input(ch);
+	}
+}
+
 int
 cmd_chat(struct cli *cli, int argc, char **argv)
 {
@@ -266,6 +306,9 @@ cmd_chat(struct cli *cli, int argc, char **argv)
 	ch.cli = cli;
 	ch.name = argv[0];
 	current = &ch;
+	cli->messages = true;
+	cli->arg = &ch;
+	cli->on_event = on_event;
 	code = cli_open(cli, NULL, NULL);
 	if (!code)
 		code = cli_ready(cli);
@@ -273,14 +316,10 @@ cmd_chat(struct cli *cli, int argc, char **argv)
 		code = cli_account(cli, argv[0], &ch.account);
 	if (code)
 		return code;
-	cli->arg = &ch;
-	cli->on_event = on_event;
 	if (!cli->json)
 		printf("-- chat with %s; end with Ctrl-D\n", argv[0]);
 	begin_editing(&ch);
-	while (!ch.end && !cli->refused && !cli_interrupted)
-		if (cli_wait(cli, NULL, STDIN_FILENO, -1))
-			read_input(&ch);
+	talk(&ch);
 	ch.interactive = ch.editing;
 	end_editing(&ch);
 	if (!cli_interrupted)

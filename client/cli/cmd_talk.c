@@ -133,9 +133,10 @@ show(struct cli *cli, const struct chq_event *ev)
 {
 	struct listening *l = cli->arg;
 
-	if (ev->type == CHQ_EV_MESSAGE && (!cli->count || l->shown < cli->count)) {
+	if (ev->type == CHQ_EV_MESSAGE) {
 		cli_print_message(cli, ev);
-		l->shown++;
+		if (++l->shown == cli->count)
+			chq_client_take_messages(cli->c, false);
 	} else if (ev->type == CHQ_EV_KEY_CHANGED) {
 		fprintf(stderr, "The account key of ");
 		out_text(stderr, cli_login_of(cli, ev->account),
@@ -162,6 +163,7 @@ cmd_listen(struct cli *cli, int argc, char **argv)
 		return cli_error(cli, CLI_USAGE, CHQ_EUSAGE,
 				 "usage: chasqui listen [--count N] [--timeout S]");
 	cli->timeout_s = 0;
+	cli->messages = true;
 	cli->arg = &l;
 	cli->on_event = show;
 	code = cli_open(cli, NULL, NULL);

@@ -78,7 +78,10 @@ cli_open(struct cli *cli, const struct chq_invitation *inv, const char *login)
 		return cli_error(cli, CLI_NOT_FOUND, CHQ_ENOENT,
 				 "nobody is logged in here: begin with `chasqui login`");
 	err = chq_client_open(&cli->c, &o);
-	return err ? open_failed(cli, err, holder) : CLI_OK;
+	if (err)
+		return open_failed(cli, err, holder);
+	chq_client_take_messages(cli->c, cli->messages);
+	return CLI_OK;
 }
 
 /* A password is asked for at most once: one that was refused ends the command. */
@@ -198,6 +201,8 @@ logged_out(struct cli *cli)
 void
 cli_close(struct cli *cli)
 {
+	if (cli->c)
+		chq_client_take_messages(cli->c, false);
 	if (cli->c && chq_client_connection(cli->c) == CHQ_CONN_LOGGED_IN) {
 		cli_interrupted = 0;
 		chq_client_logout(cli->c);
