@@ -54,7 +54,8 @@ take(const char *s, size_t len, enum tool_text how, char *out, size_t *out_len, 
 		w = 0;
 		memcpy(out, "\n", 2);
 	} else if (c == '\\' && how == TOOL_TEXT_EXACT) {
-		w = sprintf(out, "\\\\");
+		w = 2;
+		memcpy(out, "\\\\", 3);
 	} else if (shown(c)) {
 		w = wcwidth(c);
 		memcpy(out, s, n);
