@@ -1,10 +1,24 @@
 #pragma once
 /*
- * dataplane/account: look-up in the buckets from account to session slot. Usable from BPF. Readers
- * never lock.
+ * dataplane/account: look-up in the buckets from account to session slot. Readers never lock.
+ * Usable from BPF, where a map gives one bucket at a time.
  */
 #include "dataplane/atomic.h"
 #include "dataplane/table.h"
+
+/**
+ * chq_bucket_find() - the slot that a key has in one bucket; in BPF, where every bucket is looked
+ * up by itself, for each of the two that chq_account_buckets() names.
+ * Return: slot, to be checked like that of chq_account_find(); CHQ_SLOT_NONE.
+ */
+static inline uint32_t
+chq_bucket_find(const struct chq_bucket *b, uint64_t key)
+{
+	for (int i = 0; i < CHQ_BUCKET_ENTRIES; i++)
+		if (CHQ_LOAD_ACQUIRE(&b->key[i]) == key)
+			return CHQ_LOAD_RELAXED(&b->slot[i]);
+	return CHQ_SLOT_NONE;
+}
 
 /**
  * chq_account_find() - first session slot of a key.
@@ -17,15 +31,9 @@ static inline uint32_t
 chq_account_find(const struct chq_bucket *buckets, uint32_t bucket_count, uint64_t seed,
 		 uint64_t key)
 {
-	uint32_t at[2];
+	uint32_t at[2], slot;
 
 	chq_account_buckets(key, seed, bucket_count, at);
-	for (int side = 0; side < 2; side++) {
-		const struct chq_bucket *b = &buckets[at[side]];
-
-		for (int i = 0; i < CHQ_BUCKET_ENTRIES; i++)
-			if (CHQ_LOAD_ACQUIRE(&b->key[i]) == key)
-				return CHQ_LOAD_RELAXED(&b->slot[i]);
-	}
-	return CHQ_SLOT_NONE;
+	slot = chq_bucket_find(&buckets[at[0]], key);
+	return slot != CHQ_SLOT_NONE ? slot : chq_bucket_find(&buckets[at[1]], key);
 }

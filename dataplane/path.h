@@ -128,7 +128,7 @@ chq_path_asks(const struct chq_session *s, const struct chq_path *src, uint64_t 
 	return chq_path_foreign(s, src) && seq > CHQ_PATH_SEQ(CHQ_LOAD_RELAXED(&s->path_word));
 }
 
-static inline uint64_t
+CHQ_SIP_INLINE uint64_t
 chq_path_token_now(struct chq_sipkey secret, uint32_t slot, const struct chq_path *at,
 		   uint64_t now_ns)
 {
@@ -137,7 +137,7 @@ chq_path_token_now(struct chq_sipkey secret, uint32_t slot, const struct chq_pat
 }
 
 /* Is this the token that was sent to @at in this epoch or the one before? */
-static inline int
+CHQ_SIP_INLINE int
 chq_path_token_ok(struct chq_sipkey secret, uint32_t slot, const struct chq_path *at,
 		  uint64_t now_ns, uint64_t token)
 {

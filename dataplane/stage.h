@@ -10,6 +10,7 @@
  *
  * None fails, allocates, locks, logs or enters the kernel. Thread: the worker's.
  */
+#include "dataplane/tag.h"
 #include "dataplane/worker.h"
 
 /** Type, length and form; FRAMEs get their header in p->hdr. HELLOs go on with hdr.type alone. */
@@ -52,21 +53,4 @@ static inline void
 chq_drop(struct chq_worker *w, struct chq_pkt *p, enum chq_counter count)
 {
 	chq_decide(w, p, CHQ_V_DROP, count);
-}
-
-/* Tag of a header with @payload_len bytes behind it. A struct's fields are not words to the
- * compiler: hence the copy. */
-static inline uint64_t
-chq_hdr_tag(const struct chq_frame_hdr *h, struct chq_sipkey key, uint16_t payload_len)
-{
-	uint64_t words[5];
-
-	__builtin_memcpy(words, h, sizeof(words));
-	return chq_siphash_frame(&key, words, payload_len);
-}
-
-static inline struct chq_sipkey
-chq_sipkey_read(const struct chq_sipkey *k)
-{
-	return (struct chq_sipkey){ CHQ_LOAD_RELAXED(&k->k0), CHQ_LOAD_RELAXED(&k->k1) };
 }

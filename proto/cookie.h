@@ -24,7 +24,7 @@ struct chq_cookie_words {
 	uint64_t where; /* family << 56 | server id << 16 | port */
 };
 
-static inline void
+CHQ_SIP_INLINE void
 chq_cookie_make(const struct chq_cookie_secret *s, const struct chq_cookie_words *w,
 		uint64_t out[2])
 {
@@ -36,7 +36,7 @@ chq_cookie_make(const struct chq_cookie_secret *s, const struct chq_cookie_words
 
 /* Path token = SipHash-2-4(path secret; slot, address high, address low, epoch << 16 | port), epoch = 16-second
  * count of CLOCK_MONOTONIC; the current and the one before are accepted. */
-static inline uint64_t
+CHQ_SIP_INLINE uint64_t
 chq_path_token(struct chq_sipkey secret, uint32_t slot, uint64_t addr_hi, uint64_t addr_lo,
 	       uint16_t port, uint64_t epoch)
 {

@@ -11,7 +11,7 @@
  *         kind << 56 | sender's account id, expiry day << 48 | receiver's id).
  * Days count from 2020-01-01 UTC; a grant is good through its day.
  */
-static inline uint64_t
+CHQ_SIP_INLINE uint64_t
 chq_grant_make(struct chq_sipkey key, uint8_t kind, uint64_t sender, uint64_t receiver,
 	       uint16_t day)
 {
@@ -22,7 +22,7 @@ chq_grant_make(struct chq_sipkey key, uint8_t kind, uint64_t sender, uint64_t re
 }
 
 /* One compare of whole words: no early exit to time. */
-static inline int
+CHQ_SIP_INLINE int
 chq_grant_ok(uint64_t grant, struct chq_sipkey key, uint8_t kind, uint64_t sender,
 	     uint64_t receiver, uint16_t today)
 {

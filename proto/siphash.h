@@ -25,6 +25,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are taken as the
 #define CHQ_SIP_UNROLL _Pragma("GCC unroll 8")
 #endif
 
+/* BPF functions take five arguments, and no structure by value: what takes more or one is inlined. */
 #define CHQ_SIP_INLINE static inline __attribute__((always_inline))
 
 /* The 16 key bytes, read as two little-endian numbers. */

@@ -1,6 +1,6 @@
 /*
  * guest_init: the only process of a machine that boots an old kernel. It loads every BPF object of
- * the build, makes the tables, puts the steering program on an interface twice (the second time by
+ * the build, makes the tables, runs the program relay on them, puts the steering program on an interface twice (the second time by
  * replacing it), takes it off, says on the console what came of it, and switches the machine off.
  */
 #include <dirent.h>
@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "dataplane/tables.h"
 #include "dataplane/xdp_link.h"
+#include "tests/bpf/relay_run.h"
 
 #define OBJECTS	 "/objects"
 #define BPFFS	 "/run/bpf"
@@ -131,6 +132,27 @@ try_tables(void)
 	}
 }
 
+/* On few sessions: each of its frames compares the whole tables. */
+static void
+try_relay(void)
+{
+	const struct chq_tables_conf conf = { .backing = CHQ_BACKING_BPF,
+					      .bpffs = BPFFS,
+					      .run_dir = "/run",
+					      .instance = "relay",
+					      .sessions = 64,
+					      .accounts = 64 };
+	struct chq_tables *t = NULL;
+	char err[256] = "";
+	int rc = chq_tables_open(&t, &conf, chq_mono_ns(), err, sizeof(err));
+
+	if (rc)
+		fault("tables: %s (%s)", err, chq_errname(rc));
+	else
+		faults += relay_run(OBJECTS "/relay.bpf.o", t);
+	chq_tables_close(t);
+}
+
 static void
 try_link(const char *ifname)
 {
@@ -169,6 +191,7 @@ main(void)
 	uname(&u);
 	load_objects();
 	try_tables();
+	try_relay();
 	try_link("lo");
 	printf("VERDICT kernel=%s objects=%d faults=%d\n", u.release, objects, faults);
 	fflush(stdout);
