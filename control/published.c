@@ -14,6 +14,8 @@
 enum {
 	PREKEYS_PAGE = CHQ_DEVICES_MAX,
 	REPLY_BYTES = CHQ_HOP_BODY_MAX - 40, /* what a response and its header leave to the body */
+	/* In next_after beside a device's number, which is 0 if the list left no room for any. */
+	NEXT_PAGE = 256,
 };
 
 /* The signed list as the store keeps it. Return: 0; CHQ_EMALFORMED; CHQ_ECRYPTO; CHQ_EDENIED. */
@@ -114,65 +116,94 @@ published_set(struct control *ctl, struct session *s, const struct request *r)
 /* What a reply is made of; the reply points into it. */
 struct published {
 	struct store_e2e e2e;
-	struct store_device device[PREKEYS_PAGE];
+	struct store_device device[PREKEYS_PAGE]; /* that have a prekey, by rising number */
 	size_t devices;
+	uint8_t after; /* number behind which they begin */
+	bool more;     /* there may be others behind them */
 };
+
+/* Devices behind @p->after that have a prekey, as many as a page can hold. Return: codes of reading. */
+static int
+published_devices(struct store_txn *txn, uint64_t account, struct published *p)
+{
+	uint8_t after = p->after;
+	size_t got, end;
+	int rc;
+
+	do {
+		rc = store_device_list(txn, account, after, p->device + p->devices,
+				       PREKEYS_PAGE - p->devices, &got);
+		if (rc || got == 0)
+			return rc;
+		end = p->devices + got;
+		after = p->device[end - 1].number;
+		for (size_t i = p->devices; i < end; i++)
+			if (!p->device[i].revoked && p->device[i].prekey_len)
+				p->device[p->devices++] = p->device[i];
+	} while (p->devices < PREKEYS_PAGE);
+	p->more = true;
+	return CHQ_OK;
+}
 
 static int
 published_read(struct store_txn *txn, uint64_t by, uint64_t account, struct published *p)
 {
 	int rc = account == by ? CHQ_OK : contacts_visible(txn, by, account);
 
-	if (rc)
-		return rc;
-	rc = store_e2e_get(txn, account, &p->e2e);
-	if (rc)
-		return rc;
-	return store_device_list(txn, account, 0, p->device, PREKEYS_PAGE, &p->devices);
+	if (!rc)
+		rc = store_e2e_get(txn, account, &p->e2e);
+	return rc ? rc : published_devices(txn, account, p);
 }
 
 static void
-published_answer(struct control *ctl, struct session *s, uint64_t id, uint64_t account,
+published_answer(struct control *ctl, struct session *s, const struct request *r,
 		 struct published *p)
 {
+	const Chasqui__KeysRequest *m = (const Chasqui__KeysRequest *)r->body;
 	Chasqui__KeysReply reply = CHASQUI__KEYS_REPLY__INIT;
 	Chasqui__DevicePrekey prekey[PREKEYS_PAGE], *prekeys[PREKEYS_PAGE];
+	size_t n = 0;
 
-	reply.account = account;
-	reply.account_key = (ProtobufCBinaryData){ STORE_KEY_BYTES, p->e2e.account_key };
-	reply.device_list = (ProtobufCBinaryData){ p->e2e.list_len, p->e2e.list };
+	reply.account = m->account;
 	reply.prekey = prekeys;
-	for (size_t i = 0; i < p->devices; i++) {
-		struct store_device *d = &p->device[i];
-
-		if (d->revoked || d->prekey_len == 0)
-			continue;
-		chasqui__device_prekey__init(&prekey[i]);
-		prekey[i].device = d->number;
-		prekey[i].prekey = (ProtobufCBinaryData){ d->prekey_len, d->prekey };
-		prekeys[reply.n_prekey++] = &prekey[i];
-		if (chasqui__keys_reply__get_packed_size(&reply) > REPLY_BYTES) {
-			reply.n_prekey--;
-			break;
-		}
+	if (m->after_device == 0) {
+		reply.account_key = (ProtobufCBinaryData){ STORE_KEY_BYTES, p->e2e.account_key };
+		reply.device_list = (ProtobufCBinaryData){ p->e2e.list_len, p->e2e.list };
 	}
-	request_answer(ctl, s, id, CHASQUI__CODE__OK, 0, &reply.base);
+	reply.next_after = NEXT_PAGE | p->after;
+	for (; n < p->devices; n++) {
+		struct store_device *d = &p->device[n];
+
+		chasqui__device_prekey__init(&prekey[n]);
+		prekey[n].device = d->number;
+		prekey[n].prekey = (ProtobufCBinaryData){ d->prekey_len, d->prekey };
+		prekeys[n] = &prekey[n];
+		reply.n_prekey = n + 1;
+		if (chasqui__keys_reply__get_packed_size(&reply) > REPLY_BYTES)
+			break;
+		reply.next_after = NEXT_PAGE | d->number;
+	}
+	reply.n_prekey = n;
+	if (n == p->devices && !p->more)
+		reply.next_after = 0;
+	request_answer(ctl, s, r->id, CHASQUI__CODE__OK, 0, &reply.base);
 }
 
 void
 published_get(struct control *ctl, struct session *s, const struct request *r)
 {
-	uint64_t account = ((const Chasqui__KeysRequest *)r->body)->account;
-	struct published p;
+	const Chasqui__KeysRequest *m = (const Chasqui__KeysRequest *)r->body;
+	struct published p = { .after = (uint8_t)(m->after_device & (NEXT_PAGE - 1)) };
 	struct store_txn *txn;
-	int rc = store_read_begin(ctl->reader, &txn);
+	int rc = m->after_device < 2 * NEXT_PAGE ? store_read_begin(ctl->reader, &txn)
+						 : CHQ_EMALFORMED;
 
 	if (!rc) {
-		rc = published_read(txn, s->account, account, &p);
+		rc = published_read(txn, s->account, m->account, &p);
 		store_read_end(ctl->reader);
 	}
 	if (rc)
 		request_fail(ctl, s, r->id, rc);
 	else
-		published_answer(ctl, s, r->id, account, &p);
+		published_answer(ctl, s, r, &p);
 }

@@ -7,7 +7,6 @@
 
 #include "base/err.h"
 #include "control/push.h"
-#include "proto/e2e_fmt.h"
 #include "proto/grant.h"
 #include "tests/unit/control/fixture.h"
 
@@ -510,101 +509,6 @@ a_friend_removed_before_a_new_session_is_confirmed_cannot_write_to_it(void **sta
 	FIX_UNTIL(f, !grant_ok_at_dataplane(f, &bob, g, 1, 2));
 }
 
-/* The keys of an account with one device. */
-struct e2e {
-	struct chq_signkey account, device;
-	uint8_t list[CHQ_DEVICE_LIST_LEN(1)], prekey[CHQ_PREKEY_LEN];
-};
-
-static void
-e2e_make(struct e2e *e, uint64_t account, uint64_t version)
-{
-	struct chq_device_list list = { .account = account, .version = version, .count = 1 };
-	struct chq_prekey prekey = { .account = account, .device = 1, .id = 5, .expiry_ms = 9 };
-
-	chq_ed25519_keypair(&e->account);
-	chq_ed25519_keypair(&e->device);
-	list.device[0].device = 1;
-	memcpy(list.device[0].sign, e->device.public, 32);
-	assert_int_equal(chq_device_list_build(&list, &e->account, e->list, sizeof(e->list)),
-			 sizeof(e->list));
-	chq_prekey_build(&prekey, &e->device, e->prekey);
-}
-
-static Chasqui__Code
-publish(struct fixture *f, struct fix_client *c, struct e2e *e)
-{
-	Chasqui__KeysPublish m = CHASQUI__KEYS_PUBLISH__INIT;
-
-	m.device_list = (ProtobufCBinaryData){ sizeof(e->list), e->list };
-	m.account_key = (ProtobufCBinaryData){ 32, e->account.public };
-	m.prekey = (ProtobufCBinaryData){ sizeof(e->prekey), e->prekey };
-	return client_call(f, c, CHASQUI__METHOD__METHOD_KEYS_PUBLISH, &m.base, NULL, NULL);
-}
-
-static Chasqui__Code
-keys_of(struct fixture *f, struct fix_client *c, uint64_t account, ProtobufCMessage **reply)
-{
-	Chasqui__KeysRequest m = CHASQUI__KEYS_REQUEST__INIT;
-
-	m.account = account;
-	return client_call(f, c, CHASQUI__METHOD__METHOD_KEYS_GET, &m.base,
-			   &chasqui__keys_reply__descriptor, reply);
-}
-
-static void
-published_keys_reach_friends_and_nobody_else(void **state)
-{
-	struct fixture *f = *state;
-	struct fix_client alice, bob, carol;
-	ProtobufCMessage *reply;
-	Chasqui__KeysReply *keys;
-	struct e2e e;
-
-	make_friends(f, "alice", "bob");
-	client_online(f, &alice, 1, "alice");
-	client_online(f, &bob, 2, "bob");
-	client_online(f, &carol, 3, "carol");
-	e2e_make(&e, 1, 1);
-	assert_int_equal(publish(f, &alice, &e), CHASQUI__CODE__OK);
-	assert_int_equal(publish(f, &alice, &e), CHASQUI__CODE__OK); /* the same again */
-	assert_int_equal(keys_of(f, &bob, 1, &reply), CHASQUI__CODE__OK);
-	keys = (Chasqui__KeysReply *)reply;
-	assert_memory_equal(keys->account_key.data, e.account.public, 32);
-	assert_int_equal(keys->device_list.len, sizeof(e.list));
-	assert_memory_equal(keys->device_list.data, e.list, sizeof(e.list));
-	assert_int_equal(keys->n_prekey, 1);
-	assert_int_equal(keys->prekey[0]->device, 1);
-	assert_memory_equal(keys->prekey[0]->prekey.data, e.prekey, sizeof(e.prekey));
-	protobuf_c_message_free_unpacked(reply, NULL);
-	assert_int_equal(keys_of(f, &alice, 1, &reply), CHASQUI__CODE__OK);
-	protobuf_c_message_free_unpacked(reply, NULL);
-	assert_int_equal(keys_of(f, &carol, 1, &reply), CHASQUI__CODE__E_NOUSER);
-	assert_int_equal(keys_of(f, &carol, 99, &reply), CHASQUI__CODE__E_NOUSER);
-}
-
-static void
-keys_that_are_not_ones_own_or_not_signed_are_refused(void **state)
-{
-	struct fixture *f = *state;
-	struct fix_client alice;
-	struct e2e e, other;
-
-	client_online(f, &alice, 1, "alice");
-	e2e_make(&e, 2, 1); /* bob's */
-	assert_int_equal(publish(f, &alice, &e), CHASQUI__CODE__E_DENIED);
-	e2e_make(&e, 1, 1);
-	e.list[20] ^= 1;
-	assert_int_equal(publish(f, &alice, &e), CHASQUI__CODE__E_MALFORMED);
-	e2e_make(&e, 1, 2);
-	e.prekey[50] ^= 1;
-	assert_int_equal(publish(f, &alice, &e), CHASQUI__CODE__E_MALFORMED);
-	e2e_make(&e, 1, 2);
-	assert_int_equal(publish(f, &alice, &e), CHASQUI__CODE__OK);
-	e2e_make(&other, 1, 3); /* another account key */
-	assert_int_equal(publish(f, &alice, &other), CHASQUI__CODE__E_DENIED);
-}
-
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int
@@ -630,8 +534,6 @@ main(void)
 		T(a_good_grant_that_the_dataplane_refused_brings_it_the_key_again),
 		T(a_friend_removed_while_the_dataplane_is_away_cannot_write_any_more),
 		T(a_friend_removed_before_a_new_session_is_confirmed_cannot_write_to_it),
-		T(published_keys_reach_friends_and_nobody_else),
-		T(keys_that_are_not_ones_own_or_not_signed_are_refused),
 	};
 	return cmocka_run_group_tests_name("control/contacts", tests, NULL, NULL);
 }
