@@ -75,6 +75,11 @@ friend_change(struct ctl_call *call, int (*job)(struct store_txn *, struct ctl_c
 
 	if (!c)
 		return;
+	if (c->account == c->peer) {
+		ctl_change_free(c);
+		ctl_refuse(call, CHQ_EARGS, "login", "both are the same user");
+		return;
+	}
 	c->job = job;
 	c->done = done;
 	ctl_change_submit(c);

@@ -393,6 +393,10 @@ server_group(const char *path, const char *name)
 {
 	const struct group *g = *name ? getgrnam(name) : NULL;
 
+	if (!g && *name)
+		CHQ_LOG_WARN("ctl-group-absent",
+			     "group=%s note=\"the socket is for its owner and root alone\"",
+			     CHQ_Q(name));
 	if (!g)
 		return;
 	if (chown(path, (uid_t)-1, g->gr_gid) != 0)

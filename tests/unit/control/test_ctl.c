@@ -261,6 +261,17 @@ disabling_without_a_dataplane_says_that_sessions_go_on(void **state)
 }
 
 static void
+nobody_is_made_his_own_friend_and_the_answer_says_why(void **state)
+{
+	struct fixture *f = *state;
+	const char *answer = fixture_ctl(f, "{\"noun\":\"friend\",\"verb\":\"request\","
+					    "\"args\":[\"alice\",\"ALICE\"]}\n");
+
+	assert_non_null(strstr(answer, "EARGS"));
+	assert_non_null(strstr(answer, "same user"));
+}
+
+static void
 pages_of_users_and_friends_hold_each_once(void **state)
 {
 	struct fixture *f = *state;
@@ -336,6 +347,7 @@ main(void)
 		T(no_answer_holds_a_hash_a_key_or_a_password),
 		T(sessions_are_shown_and_kicked_and_the_answer_comes_after),
 		T(disabling_without_a_dataplane_says_that_sessions_go_on),
+		T(nobody_is_made_his_own_friend_and_the_answer_says_why),
 		T(pages_of_users_and_friends_hold_each_once),
 		T(the_socket_is_for_owner_and_group_alone),
 		T(a_path_that_is_no_socket_or_is_served_is_left_alone),
