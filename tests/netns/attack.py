@@ -29,6 +29,7 @@ from wire import FRAME_T, HEADER, HOP, NOTICE, PING, RECEIPT, STORE, le, party
 SESSIONS = 1024
 HELLO_KEPT_S = 10  # the server remembers the answer to a HELLO so long
 TIMING_ROUNDS = 60
+PASSWORD_ROUNDS = 24
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
@@ -459,6 +460,30 @@ def messages(s):
     s.tap.ok(s.watch.rose().get("drop-quota-frames", 0) > 0, "requests over the quota are dropped as such", s.watch.rose())
 
 
+def passwords(s):
+    """Who tries names: one that is there and one that is not, a wrong password each."""
+    s.site.ctl("user", "add", "gina", secret="correct horse battery\n")
+    took, said = collections.defaultdict(list), collections.defaultdict(set)
+    for n in range(PASSWORD_ROUNDS):
+        if n % 4 == 0:
+            c = s.w.keep(wire.Client(s.w.net, s.w.net.c[3], s.site))
+            c.handshake()
+        names = ["gina", "gone", "bob"]  # bob has no password at all
+        random.shuffle(names)
+        for name in names:
+            begun = time.perf_counter()
+            code, reply, wait = c.log_in_by(name, b"not the password")
+            took[name].append(time.perf_counter() - begun)
+            said[name].add((code, len(reply), wait, c.answer_size))
+    s.tap.ok(said["gina"] == said["gone"] == said["bob"] and len(said["gina"]) == 1, "wrong password, unknown name, account without password: the same answer",
+             dict(said))  # fmt: skip
+    # the faster half: what else the machine does only adds
+    typical = {name: sorted(t)[len(t) // 4] * 1000 for name, t in took.items()}
+    s.tap.note(", ".join(f"{name}: {ms:.1f} ms" for name, ms in typical.items()))
+    low, high = min(typical.values()), max(typical.values())
+    s.tap.ok(low > 5 and high - low < 0.25 * low, "… after the same time within noise", typical)
+
+
 # --- captured handshakes ---
 
 
@@ -521,7 +546,8 @@ def captured_later(s, c):
 
 # --- the whole ---
 
-LIMITS = {"limits__frames_per_second": 400, "limits__notices_per_second": 150}
+LIMITS = {"limits__frames_per_second": 400, "limits__notices_per_second": 150,
+          "limits__login_failures_per_account": "100000/min", "limits__login_failures_per_address": "100000/min"}  # fmt: skip
 
 
 def sums(s):
@@ -554,6 +580,7 @@ def main(w):
     guesser(s)
     flooder(s)
     messages(s)
+    passwords(s)
     captured_later(s, c)
     s.chat("at the end, alice and bob reach each other")
     sums(s)

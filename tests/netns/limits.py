@@ -81,7 +81,7 @@ def lives(w, alice, bob, text):
 
 
 def restart_control(site, **settings):
-    site.control.stop()
+    assert site.control.stop() == 0, "it ends when told"
     site.change(**settings)
     site.control.start()
     site.wait_ready()
@@ -197,14 +197,12 @@ def main(w):
     alice, bob = (w.keep(wire.Client(w.net, w.net.c[i], w.site, static[n])).log_in() for i, n in enumerate(("alice", "bob")))
     disk_full(w, alice, bob, disk)
     map_full(w, alice, bob)
-    w.site.control.stop()
-    w.site.dataplane.stop()
+    assert w.site.control.stop() == 0 and w.site.dataplane.stop() == 0, "they end when told"
     forget_sessions(w.site)
     w.site.change(dataplane__sessions=SESSIONS, dataplane__accounts=256)
     w.site.start()
     unconfirmed_full(w)
-    w.site.dataplane.stop()
-    w.site.control.stop()
+    assert w.site.dataplane.stop() == 0 and w.site.control.stop() == 0, "they end when told"
     forget_sessions(w.site)
     w.site.start()
     sessions_full(w)

@@ -235,6 +235,7 @@ class Client:
         must(plain is not None, "a message of the server does not open")
         message = pb_parsed(plain)
         if 1 in message:
+            self.answer_size = len(plain)  # of the last one
             answer = pb_parsed(message[1][0])
             self.answers[answer.get(1, [0])[0]] = (answer.get(2, [0])[0], pb_parsed(answer.get(3, [b""])[0]), answer.get(4, [0])[0])
             return
