@@ -16,7 +16,7 @@ STAGES = {
         "cc": "gcc",
         "setup": [],
         "suites": None,
-        "timeout": 1,
+        "timeout": 2,
     },
     "sanitizers": {
         "about": "gcc with ASan and UBSan: units, fuzz seeds, smoke test",
