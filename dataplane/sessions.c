@@ -46,29 +46,39 @@ chq_session_at(const struct chq_tables *t, struct chq_dp_ref ref)
 /* --- free slots --- */
 
 void
-tables_slot_push(struct chq_tables *t, uint32_t slot)
+tables_slot_push(struct chq_tables *t, int which, uint32_t slot)
 {
-	uint32_t n = t->header->sessions;
+	struct chq_free_ring *r = &t->free[which];
 
-	t->free_slots[((uint64_t)t->free_head + t->free_count) % n] = slot;
+	r->slots[((uint64_t)r->head + r->count) % t->header->sessions] = slot;
+	r->count++;
 	t->free_count++;
 }
 
-/* The slot that is free longest, if it has rested; else CHQ_SLOT_NONE. */
+static uint32_t
+ring_pop(struct chq_tables *t, struct chq_free_ring *r, uint32_t now_s)
+{
+	uint32_t slot = r->slots[r->head];
+
+	if (r->count == 0 ||
+	    (t->sessions[slot].gen != 0 && (int32_t)(now_s - t->cold[slot].rested_s) < 0))
+		return CHQ_SLOT_NONE;
+	r->head = (r->head + 1) % t->header->sessions;
+	r->count--;
+	t->free_count--;
+	return slot;
+}
+
+/*
+ * A slot that has rested, or CHQ_SLOT_NONE. Those of handshakes that came to nothing first: however
+ * many follow each other, they use the same few slots.
+ */
 static uint32_t
 slot_pop(struct chq_tables *t, uint32_t now_s)
 {
-	uint32_t slot;
+	uint32_t slot = ring_pop(t, &t->free[CHQ_FREE_GUESTS], now_s);
 
-	if (t->free_count == 0)
-		return CHQ_SLOT_NONE;
-	slot = t->free_slots[t->free_head];
-	if (t->sessions[slot].gen != 0 &&
-	    (int32_t)(now_s - t->cold[slot].freed_s) < CHQ_SLOT_REST_S)
-		return CHQ_SLOT_NONE;
-	t->free_head = (t->free_head + 1) % t->header->sessions;
-	t->free_count--;
-	return slot;
+	return slot != CHQ_SLOT_NONE ? slot : ring_pop(t, &t->free[CHQ_FREE_OTHERS], now_s);
 }
 
 void
@@ -83,15 +93,6 @@ tables_slot_wipe(struct chq_tables *t, uint32_t slot)
 	CHQ_STORE_RELAXED(&s->ident, 0);
 	CHQ_STORE_RELAXED(&s->rx_ident, 0);
 	sodium_memzero(&t->hop[slot], sizeof(t->hop[slot]));
-}
-
-void
-tables_set_free(struct chq_tables *t, uint32_t slot)
-{
-	CHQ_STORE_RELEASE(&t->sessions[slot].state, CHQ_SESSION_FREE);
-	CHQ_FENCE_RELEASE(); /* who reads a wiped key reads FREE behind it */
-	tables_slot_wipe(t, slot);
-	tables_slot_push(t, slot);
 }
 
 /* --- chains of an account's sessions --- */
@@ -333,10 +334,7 @@ receiver_half_fill(struct chq_session *s, const struct chq_dp_session_open *m, u
 static void
 cold_fill(struct chq_cold *c, const struct chq_dp_session_open *m, uint64_t now_ns)
 {
-	uint32_t freed_s = c->freed_s;
-
 	memset(c, 0, sizeof(*c));
-	c->freed_s = freed_s;
 	c->next_slot = CHQ_SLOT_NONE;
 	c->opened_ns = now_ns;
 	c->kind = m->kind;
@@ -396,18 +394,23 @@ int
 chq_session_close(struct chq_tables *t, struct chq_dp_ref ref, uint64_t now_ns)
 {
 	struct chq_session *s = chq_session_at(t, ref);
+	bool guest;
 
 	if (!s)
 		return CHQ_ENOENT;
-	if (s->state == CHQ_SESSION_PRELOGIN || s->state == CHQ_SESSION_NEW)
-		t->unconfirmed--;
+	guest = s->state == CHQ_SESSION_PRELOGIN || s->state == CHQ_SESSION_NEW;
+	t->unconfirmed -= guest;
 	t->used--;
-	CHQ_STORE_RELAXED(&t->cold[ref.slot].freed_s, seconds(now_ns));
+	CHQ_STORE_RELAXED(&t->cold[ref.slot].rested_s,
+			  seconds(now_ns) + (guest ? CHQ_SLOT_REST_GUEST_S : CHQ_SLOT_REST_S));
 	if (s->rx_ident != 0) {
 		chain_unlink(t, ref.slot);
 		receiver_clear(t, ref.slot);
 	}
-	tables_set_free(t, ref.slot);
+	CHQ_STORE_RELEASE(&s->state, CHQ_SESSION_FREE);
+	CHQ_FENCE_RELEASE(); /* who reads a wiped key reads FREE behind it */
+	tables_slot_wipe(t, ref.slot);
+	tables_slot_push(t, guest ? CHQ_FREE_GUESTS : CHQ_FREE_OTHERS, ref.slot);
 	return CHQ_OK;
 }
 

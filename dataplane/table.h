@@ -17,7 +17,8 @@
 
 #define CHQ_LAYOUT_MAGIC      UINT64_C(0x6971737361686331) /* "1chassqi" */
 #define CHQ_LAYOUT_VERSION    1
-#define CHQ_SLOT_REST_S	      90
+#define CHQ_SLOT_REST_S	      90 /* of a slot that was a receiver */
+#define CHQ_SLOT_REST_GUEST_S 5	 /* of one that never was: nobody else knows it */
 #define CHQ_TABLE_WORKERS_MAX 64
 #define CHQ_TABLE_LOCALS_MAX  64
 #define CHQ_TABLE_PORTS_MAX   16
@@ -108,7 +109,7 @@ enum chq_rx_flag {
 struct chq_cold {
 	uint64_t deny[CHQ_DENY_MAX]; /* until day 16 | sender's account 48; 0 = empty */
 	uint32_t next_slot;	     /* next device of the account, CHQ_SLOT_NONE at the end */
-	uint32_t freed_s;	     /* when it became FREE: it rests CHQ_SLOT_REST_S */
+	uint32_t rested_s;	     /* while FREE: may be taken from then on */
 	uint64_t opened_ns;
 	uint8_t static_hash[16]; /* of the client's static key */
 	uint8_t kind;		 /* enum chq_client_kind */

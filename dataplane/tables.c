@@ -286,12 +286,14 @@ chq_tables_open(struct chq_tables **out, const struct chq_tables_conf *conf, uin
 	if (rc)
 		goto fail;
 	rc = CHQ_ENOMEM;
-	t->free_slots = malloc(sizeof(uint32_t) * conf->sessions);
-	if (!t->free_slots) {
+	t->free[0].slots = calloc(CHQ_FREE__COUNT * (size_t)conf->sessions, sizeof(uint32_t));
+	if (!t->free[0].slots) {
 		snprintf(err, err_size, "no memory for the list of %u free slots",
 			 (unsigned)conf->sessions);
 		goto fail;
 	}
+	for (int i = 1; i < CHQ_FREE__COUNT; i++)
+		t->free[i].slots = t->free[i - 1].slots + conf->sessions;
 	for (int i = 0; i < CHQ_T__COUNT; i++)
 		(void)madvise(t->mapped[i], t->bytes[i], MADV_DONTDUMP);
 	tables_scrub(t, now_ns);
@@ -310,7 +312,7 @@ chq_tables_close(struct chq_tables *t)
 	if (!t)
 		return;
 	tables_unmap(t);
-	free(t->free_slots);
+	free(t->free[0].slots);
 	free(t);
 }
 

@@ -44,6 +44,13 @@ struct chq_tables_conf {
 	uint32_t accounts; /* accounts that may be in the table at once, 1 to 2^26 */
 };
 
+/* FREE slots, those that have rested first. Two of them, because the two times to rest differ. */
+enum { CHQ_FREE_GUESTS, CHQ_FREE_OTHERS, CHQ_FREE__COUNT };
+struct chq_free_ring {
+	uint32_t *slots; /* as many places as there are slots */
+	uint32_t head, count;
+};
+
 struct chq_tables {
 	/* Constant after chq_tables_open(). */
 	struct chq_header *header;
@@ -61,8 +68,8 @@ struct chq_tables {
 	uint32_t used;	      /* slots that are not FREE */
 	uint32_t unconfirmed; /* of them PRELOGIN or NEW */
 	uint32_t accounts;    /* keys in the buckets */
-	uint32_t *free_slots; /* ring of all FREE slots, longest free first */
-	uint32_t free_head, free_count;
+	uint32_t free_count;
+	struct chq_free_ring free[CHQ_FREE__COUNT];
 };
 
 /**
@@ -153,7 +160,8 @@ int chq_session_confirm(struct chq_tables *t, struct chq_dp_ref ref, uint64_t no
  * (rounded up to a second). Return: 0; CHQ_ENOENT; CHQ_EINVAL (not OPEN). */
 int chq_session_linger(struct chq_tables *t, struct chq_dp_ref ref, uint32_t ms, uint64_t now_ns);
 
-/** chq_session_close() - free a slot at once: unreachable, keys wiped; it rests CHQ_SLOT_REST_S.
+/** chq_session_close() - free a slot at once: unreachable, keys wiped; it rests CHQ_SLOT_REST_S,
+ * or CHQ_SLOT_REST_GUEST_S if it was PRELOGIN or NEW.
  * Return: 0; CHQ_ENOENT. */
 int chq_session_close(struct chq_tables *t, struct chq_dp_ref ref, uint64_t now_ns);
 

@@ -42,7 +42,7 @@ session_settle(struct chq_tables *t, uint32_t slot, uint32_t now_s)
 				CHQ_STORE_RELAXED(&s->expires_s, t->cold[slot].full_expires_s);
 			break;
 		}
-		t->cold[slot].freed_s = now_s;
+		t->cold[slot].rested_s = now_s + CHQ_SLOT_REST_S;
 		CHQ_STORE_RELEASE(&s->state, CHQ_SESSION_FREE);
 		break;
 	case CHQ_SESSION_LINGER:
@@ -142,29 +142,38 @@ by_rest(const void *a, const void *b, void *arg)
 {
 	const struct chq_tables *t = arg;
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	uint32_t fx = t->cold[x].freed_s, fy = t->cold[y].freed_s;
+	uint32_t fx = t->cold[x].rested_s, fy = t->cold[y].rested_s;
 
 	return fx != fy ? (fx < fy ? -1 : 1) : (x > y) - (x < y);
 }
 
-/* Rebuild the free list, wiping what is free, and the counts. */
+/*
+ * Rebuild the rings of free slots, wiping what is free, and the counts. All go to one ring in the
+ * order of their rests' ends, which none that is freed later comes before.
+ */
 static void
-slots_settle(struct chq_tables *t)
+slots_settle(struct chq_tables *t, uint32_t now_s)
 {
-	t->used = t->unconfirmed = t->free_head = t->free_count = 0;
+	struct chq_free_ring *free = &t->free[CHQ_FREE_OTHERS];
+
+	t->used = t->unconfirmed = t->free_count = 0;
+	for (int i = 0; i < CHQ_FREE__COUNT; i++)
+		t->free[i].head = t->free[i].count = 0;
 	for (uint32_t slot = 0; slot < t->header->sessions; slot++) {
 		uint8_t state = t->sessions[slot].state;
 
 		if (state == CHQ_SESSION_FREE) {
 			if (t->sessions[slot].gen != 0)
 				tables_slot_wipe(t, slot);
-			tables_slot_push(t, slot);
+			if ((int32_t)(t->cold[slot].rested_s - now_s) > CHQ_SLOT_REST_S)
+				t->cold[slot].rested_s = now_s + CHQ_SLOT_REST_S;
+			tables_slot_push(t, CHQ_FREE_OTHERS, slot);
 			continue;
 		}
 		t->used++;
 		t->unconfirmed += state == CHQ_SESSION_PRELOGIN || state == CHQ_SESSION_NEW;
 	}
-	qsort_r(t->free_slots, t->free_count, sizeof(t->free_slots[0]), by_rest, t);
+	qsort_r(free->slots, free->count, sizeof(free->slots[0]), by_rest, t);
 }
 
 void
@@ -177,5 +186,5 @@ tables_scrub(struct chq_tables *t, uint64_t now_ns)
 	buckets_settle(t);
 	links_settle(t, now_s);
 	flags_settle(t);
-	slots_settle(t);
+	slots_settle(t, now_s);
 }

@@ -53,8 +53,8 @@ void tables_scrub(struct chq_tables *t, uint64_t now_ns);
 
 /* --- sessions: parts that adoption uses too --- */
 
-/* Free-list: put a FREE slot at its end. */
-void tables_slot_push(struct chq_tables *t, uint32_t slot);
+/* Put a FREE slot at the end of the ring @which, CHQ_FREE_…. */
+void tables_slot_push(struct chq_tables *t, int which, uint32_t slot);
 
 /* Wipe all of a FREE slot but its generation and rest. */
 void tables_slot_wipe(struct chq_tables *t, uint32_t slot);
@@ -64,9 +64,6 @@ int tables_link(struct chq_tables *t, uint32_t slot);
 
 /* A session that is out of reach lingers until @until_s. */
 void tables_set_linger(struct chq_tables *t, uint32_t slot, uint32_t until_s);
-
-/* state FREE, wiped, onto the free list. The session is no receiver and rests from now on. */
-void tables_set_free(struct chq_tables *t, uint32_t slot);
 
 static inline uint64_t
 tables_key(uint64_t ident)

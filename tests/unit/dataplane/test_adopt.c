@@ -178,8 +178,9 @@ tables_are_sound(void)
 	uint8_t seen_free[SESSIONS] = { 0 };
 	uint32_t receivers = 0, used = 0, unconfirmed = 0;
 
-	for (uint32_t i = 0; i < v.t->free_count; i++)
-		seen_free[v.t->free_slots[(v.t->free_head + i) % SESSIONS]]++;
+	for (int k = 0; k < CHQ_FREE__COUNT; k++)
+		for (uint32_t i = 0; i < v.t->free[k].count; i++)
+			seen_free[v.t->free[k].slots[(v.t->free[k].head + i) % SESSIONS]]++;
 	for (uint32_t slot = 0; slot < SESSIONS; slot++) {
 		uint8_t state = v.t->sessions[slot].state;
 
@@ -454,6 +455,51 @@ tables_full_of_noise_are_made_sound(void **state)
 	}
 }
 
+/* --- rest --- */
+
+static int
+can_open(uint64_t now_s)
+{
+	struct peer p;
+
+	peer_init(&p, 9, 1);
+	return chq_session_open(v.t, &p.open, now_s * UINT64_C(1000000000), &p.ref);
+}
+
+static void
+slots_found_free_rest_as_long_as_they_would_have(void **state)
+{
+	struct peer user, guest;
+
+	(void)state;
+	world_init(&v, 2, 2);
+	peer_init(&user, 1, 1);
+	peer_confirm(&v, &user);
+	peer_init(&guest, 0, 0);
+	peer_open(&v, &guest);
+	assert_int_equal(chq_session_close(v.t, user.ref, T0_NS), 0);
+	assert_int_equal(chq_session_close(v.t, guest.ref, T0_NS), 0);
+	tables_scrub(v.t, T0_NS);
+	assert_int_equal(can_open(T0_S + CHQ_SLOT_REST_GUEST_S - 1), CHQ_EFULL);
+	assert_int_equal(can_open(T0_S + CHQ_SLOT_REST_GUEST_S), 0);
+	assert_int_equal(can_open(T0_S + CHQ_SLOT_REST_S - 1), CHQ_EFULL);
+	assert_int_equal(can_open(T0_S + CHQ_SLOT_REST_S), 0);
+	world_deinit(&v);
+}
+
+static void
+a_rest_without_end_is_cut_to_the_longest_there_is(void **state)
+{
+	(void)state;
+	world_init(&v, 1, 1);
+	v.t->sessions[0].gen = 3;
+	v.t->cold[0].rested_s = T0_S + 1000000;
+	tables_scrub(v.t, T0_NS);
+	assert_int_equal(can_open(T0_S + CHQ_SLOT_REST_S - 1), CHQ_EFULL);
+	assert_int_equal(can_open(T0_S + CHQ_SLOT_REST_S), 0);
+	world_deinit(&v);
+}
+
 int
 main(void)
 {
@@ -472,6 +518,8 @@ main(void)
 		cmocka_unit_test(killed_while_closing_one_of_three_devices),
 		cmocka_unit_test(killed_while_a_session_goes_to_linger),
 		cmocka_unit_test(tables_full_of_noise_are_made_sound),
+		cmocka_unit_test(slots_found_free_rest_as_long_as_they_would_have),
+		cmocka_unit_test(a_rest_without_end_is_cut_to_the_longest_there_is),
 	};
 	return cmocka_run_group_tests_name("dataplane/adopt", tests, NULL, NULL);
 }

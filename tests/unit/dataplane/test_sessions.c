@@ -171,6 +171,7 @@ freed_slot_rests_ninety_seconds_and_rises_in_generation(void **state)
 	peer_init(&p, 3, 1);
 	assert_int_equal(chq_session_open(t, &p.open, T0_NS, &ref), 0);
 	assert_int_equal(chq_session_open(t, &p.open, T0_NS, &again), CHQ_EFULL);
+	assert_int_equal(chq_session_confirm(t, ref, T0_NS, NULL), 0);
 	assert_int_equal(chq_session_close(t, ref, T0_NS), 0);
 	assert_int_equal(chq_session_close(t, ref, T0_NS), CHQ_ENOENT);
 	assert_int_equal(chq_session_open(t, &p.open, T0_NS + 89 * NS_PER_S, &again), CHQ_EFULL);
@@ -179,6 +180,25 @@ freed_slot_rests_ninety_seconds_and_rises_in_generation(void **state)
 	assert_int_equal(again.gen, ref.gen + 1);
 	assert_null(chq_session_at(t, ref));
 	chq_tables_close(t);
+}
+
+/* Handshakes without login, one after the other: more than there are slots. */
+static void
+handshakes_that_come_to_nothing_tie_up_few_slots(void **state)
+{
+	uint8_t touched[32] = { 0 };
+	unsigned slots = 0;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, 0, 0);
+	for (uint64_t i = 0; i < 100; i++) {
+		world_clock(&v, T0_NS + i * NS_PER_S);
+		peer_open(&v, &p);
+		assert_int_equal(chq_session_close(v.t, p.ref, v.w->now_ns), 0);
+		slots += !touched[p.ref.slot]++;
+	}
+	assert_int_equal(slots, CHQ_SLOT_REST_GUEST_S);
 }
 
 static void
@@ -190,7 +210,7 @@ slot_that_is_free_longest_is_taken_first(void **state)
 	(void)state;
 	peer_init(&p, 3, 1);
 	for (int i = 0; i < 3; i++) {
-		peer_open(&v, &p);
+		peer_confirm(&v, &p);
 		closed[i] = p.ref.slot;
 		assert_int_equal(chq_session_close(v.t, p.ref, T0_NS + (uint64_t)i * NS_PER_S), 0);
 	}
@@ -346,6 +366,7 @@ main(void)
 		TEST(newer_session_of_a_device_replaces_the_older_which_lingers),
 		TEST(devices_of_an_account_are_reached_each_by_its_number),
 		TEST(freed_slot_rests_ninety_seconds_and_rises_in_generation),
+		TEST(handshakes_that_come_to_nothing_tie_up_few_slots),
 		TEST(slot_that_is_free_longest_is_taken_first),
 		TEST(closed_session_leaves_no_key_and_no_way_to_it),
 		TEST(unconfirmed_sessions_have_a_pool_of_their_own),
