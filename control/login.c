@@ -362,7 +362,8 @@ login_find(struct login *l, const char *name)
 		memcpy(l->hash, a.pwhash, sizeof(a.pwhash));
 	}
 	sodium_memzero(&a, sizeof(a));
-	return rc == CHQ_EIO || rc == CHQ_ENOMEM || rc == CHQ_ECORRUPT ? rc : CHQ_OK;
+	/* What can be nobody's name is nobody's. All else says that the store cannot tell. */
+	return rc == CHQ_ENOENT || (rc <= CHQ_ENAMEEMPTY && rc >= CHQ_ENAMEBIDI) ? CHQ_OK : rc;
 }
 
 static struct login *
