@@ -132,6 +132,15 @@ void chq_manager_dump(struct chq_manager *m);
 void chq_manager_event(struct chq_manager *m, struct chq_dp_ref ref, uint32_t kind, uint64_t ident,
 		       const struct chq_path *at);
 
+/** manager_session.c: close a session and tell control why; @kind: CHQ_DP_EV_SILENT or CHQ_DP_EV_EXPIRED. */
+void chq_manager_end(struct chq_manager *m, struct chq_dp_ref ref, uint32_t kind);
+
+/**
+ * manager_session.c: its hop keys have sealed enough: tell its client, close it as expired.
+ * @h: the frame that showed it, or NULL.
+ */
+void chq_manager_worn(struct chq_manager *m, struct chq_dp_ref ref, const struct chq_frame_hdr *h);
+
 /** manager_session.c: a NEW session's first valid frame was seen: publish it and tell control. */
 void chq_manager_confirm(struct chq_manager *m, struct chq_dp_ref ref);
 

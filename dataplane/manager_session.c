@@ -35,6 +35,39 @@ chq_manager_confirm(struct chq_manager *m, struct chq_dp_ref ref)
 			  chq_path_read(s, &at) ? &at : NULL);
 }
 
+/* --- ends --- */
+
+void
+chq_manager_end(struct chq_manager *m, struct chq_dp_ref ref, uint32_t kind)
+{
+	const struct chq_session *s = chq_session_at(m->t, ref);
+	uint64_t ident;
+	struct chq_path at;
+	bool known, told;
+
+	if (!s)
+		return;
+	ident = s->ident;
+	told = s->state != CHQ_SESSION_LINGER; /* control knows its end already */
+	known = chq_path_read(s, &at);
+	if (chq_session_close(m->t, ref, m->now_ns) == 0 && told)
+		chq_manager_event(m, ref, kind, ident, known ? &at : NULL);
+}
+
+void
+chq_manager_worn(struct chq_manager *m, struct chq_dp_ref ref, const struct chq_frame_hdr *h)
+{
+	static const struct chq_frame_hdr none;
+	struct chq_session *s = chq_session_at(m->t, ref);
+	struct chq_path at;
+
+	if (s && chq_path_read(s, &at))
+		chq_manager_notice(m, s, ref.slot, h ? h : &none, &at, CHQ_NOTICE_EXPIRED, 0,
+				   CHQ_C_NOTICE_EXPIRED);
+	chq_manager_count_one(m, CHQ_D_EXPIRED);
+	chq_manager_end(m, ref, CHQ_DP_EV_EXPIRED);
+}
+
 /* --- sweep --- */
 
 /* Why a session is to be closed now: enum chq_dp_event_kind; 0 = it is not. */
@@ -57,20 +90,13 @@ sweep_slot(struct chq_manager *m, uint32_t slot)
 {
 	const struct chq_session *s = &m->t->sessions[slot];
 	struct chq_dp_ref ref = { .slot = slot, .gen = s->gen };
-	uint64_t ident = s->ident;
-	bool told = s->state != CHQ_SESSION_LINGER; /* control knows its end already */
-	struct chq_path at;
 	uint32_t kind;
-	bool known;
 
 	if (s->state == CHQ_SESSION_FREE)
 		return;
 	kind = over(m, s);
-	if (!kind)
-		return;
-	known = chq_path_read(s, &at);
-	if (chq_session_close(m->t, ref, m->now_ns) == 0 && told)
-		chq_manager_event(m, ref, kind, ident, known ? &at : NULL);
+	if (kind)
+		chq_manager_end(m, ref, kind);
 }
 
 void

@@ -90,6 +90,10 @@ chq_manager_frame_tx(struct chq_manager *m, const struct chq_dp_frame_tx *f)
 	}
 	/* The number is taken before it is used as a nonce, and never given back. */
 	h.seq = CHQ_FETCH_ADD(&s->seq_out, 1) + 1;
+	if (h.seq > CHQ_HOP_SEQ_MAX && (f->flags & CHQ_F_HOP)) {
+		chq_manager_worn(m, f->ref, NULL);
+		return;
+	}
 	len = frame_payload(m, f, &h, dgram);
 	if (len < 0) {
 		CHQ_LOG_ERROR("seal-failed", "slot=%u code=%s", (unsigned)f->ref.slot,

@@ -97,6 +97,11 @@ up_server(struct chq_manager *m, struct chq_up_item *item)
 	s = take_frame(m, item, &h);
 	if (!s)
 		return;
+	if (h.seq > CHQ_HOP_SEQ_MAX) {
+		chq_manager_worn(m, (struct chq_dp_ref){ .slot = item->slot, .gen = item->gen },
+				 &h);
+		return;
+	}
 	if (!chq_link_up(&m->link)) {
 		chq_manager_count_one(m, CHQ_D_CONTROL_DOWN);
 		return;

@@ -13,7 +13,8 @@
 #define CHQ_PAYLOAD_MAX	   (CHQ_DGRAM_MAX - CHQ_FRAME_HDR_LEN)
 #define CHQ_AEAD_TAG_LEN   16
 #define CHQ_HOP_BODY_MAX   (CHQ_PAYLOAD_MAX - CHQ_AEAD_TAG_LEN) /* plaintext to or from the server */
-#define CHQ_NONCE_LEN	   16					/* client nonce of a handshake */
+#define CHQ_HOP_SEQ_MAX	   (1ULL << 28) /* a number beyond it seals and opens nothing */
+#define CHQ_NONCE_LEN	   16		/* client nonce of a handshake */
 #define CHQ_COOKIE_LEN	   20
 #define CHQ_SERVERCERT_LEN 148
 #define CHQ_HELLO_LEN	   1200

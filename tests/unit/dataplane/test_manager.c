@@ -8,10 +8,6 @@
 #include "tests/unit/dataplane/manager_fixture.h"
 
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -68,128 +64,6 @@ open_confirmed(struct fixture *f, uint64_t account, uint8_t seed)
 	assert_int_equal(fixture_recv(f, &out), sizeof(out.server_rx) + 1);
 	assert_int_equal(record(f, ref)->state, CHQ_SESSION_OPEN);
 	return ref;
-}
-
-/* --- greeting --- */
-
-static void
-a_greeting_is_answered_by_what_the_tables_are(void **state)
-{
-	struct fixture *f = *state;
-	struct chq_dp_hello hello = { .h = { CHQ_DP_HELLO, sizeof(hello), 3 },
-				      .version = CHQ_DP_VERSION };
-	union chq_msg out;
-
-	fixture_connect(f);
-	fixture_send(f, &hello);
-	assert_int_equal(fixture_recv(f, &out), sizeof(out.info));
-	assert_int_equal(out.info.sessions_max, FIXTURE_SESSIONS);
-	assert_int_equal(out.info.port, FIXTURE_PORT);
-	assert_memory_equal(out.info.boot_id, f->t->header->boot_id, 16);
-	assert_string_equal(out.info.driver, "silent");
-}
-
-static void
-another_version_is_told_ours_and_closed(void **state)
-{
-	struct fixture *f = *state;
-	struct chq_dp_hello hello = { .h = { CHQ_DP_HELLO, sizeof(hello), 3 },
-				      .version = CHQ_DP_VERSION + 1 };
-	union chq_msg out;
-
-	fixture_connect(f);
-	fixture_send(f, &hello);
-	assert_int_equal(fixture_recv(f, &out), sizeof(out.info));
-	assert_int_equal(out.info.version, CHQ_DP_VERSION);
-	assert_true(fixture_closed(f));
-	assert_false(chq_link_up(&f->m.link));
-}
-
-static void
-a_command_before_the_greeting_closes_the_connection(void **state)
-{
-	struct fixture *f = *state;
-	struct chq_dp_hdr dump = { CHQ_DP_DUMP, sizeof(dump), 1 };
-
-	fixture_connect(f);
-	fixture_send(f, &dump);
-	assert_true(fixture_closed(f));
-}
-
-static void
-garbage_closes_the_connection_and_the_next_one_works(void **state)
-{
-	struct fixture *f = *state;
-	static uint8_t garbage[3000];
-
-	for (size_t len = 1; len <= sizeof(garbage); len += len < 64 ? 1 : 211) {
-		fixture_greet(f);
-		memset(garbage, (int)len, len);
-		assert_int_equal(send(f->control, garbage, len, 0), len);
-		chq_manager_round(&f->m);
-		assert_true(fixture_closed(f));
-	}
-	fixture_greet(f);
-	assert_true(chq_link_up(&f->m.link));
-}
-
-static void
-a_type_that_only_the_dataplane_sends_is_refused(void **state)
-{
-	struct fixture *f = *state;
-	struct chq_dp_done done = { .h = { CHQ_DP_DONE, sizeof(done), 1 } };
-
-	fixture_greet(f);
-	fixture_send(f, &done);
-	assert_true(fixture_closed(f));
-}
-
-static void
-a_new_connection_takes_the_place_of_the_old_one(void **state)
-{
-	struct fixture *f = *state;
-	int old;
-
-	fixture_greet(f);
-	old = f->control;
-	f->control = -1;
-	fixture_greet(f);
-	assert_true(chq_link_up(&f->m.link));
-	assert_int_equal(recv(old, &(char){ 0 }, 1, MSG_DONTWAIT), 0);
-	close(old);
-}
-
-static void
-a_user_that_is_not_allowed_is_refused(void **state)
-{
-	struct fixture *f = *state;
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	char byte;
-	pid_t child;
-	int status;
-
-	if (geteuid() != 0)
-		skip();
-	assert_int_equal(chmod(f->path, 0666), 0);
-	assert_int_equal(chmod(f->dir, 0755), 0);
-	memcpy(un.sun_path, f->path, strlen(f->path));
-	child = fork();
-	if (child == 0) {
-		int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
-
-		if (setresuid(65534, 65534, 65534) ||
-		    connect(fd, (struct sockaddr *)&un, sizeof(un)))
-			_exit(2);
-		_exit(recv(fd, &byte, 1, 0) == 0 ? 0 : 3); /* closed without a word */
-	}
-	for (int i = 0; i < 5000 && f->m.link.refused == 0; i++) {
-		chq_manager_round(&f->m);
-		usleep(1000);
-	}
-	assert_int_equal(f->m.link.refused, 1);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
-	assert_int_equal(f->m.link.fd, -1);
 }
 
 /* --- sessions --- */
@@ -439,6 +313,60 @@ only_a_welcome_to_a_known_address_is_sent_for_control(void **state)
 	assert_int_equal(f->m.count[CHQ_D_NO_ROUTE], 2);
 }
 
+/* --- keys that have sealed enough --- */
+
+static void
+a_number_is_sealed_up_to_2_to_the_28th_and_no_further(void **state)
+{
+	struct fixture *f = *state;
+	struct chq_dp_frame_tx m = { .h = { CHQ_DP_FRAME_TX, sizeof(m), 0 },
+				     .flags = CHQ_F_HOP,
+				     .message = 5 };
+	struct chq_tx_item sent;
+	struct chq_frame_hdr h;
+
+	fixture_greet(f);
+	m.ref = open_confirmed(f, 42, 10);
+	record(f, m.ref)->seq_out = (UINT64_C(1) << 28) - 1;
+	fixture_send(f, &m);
+	assert_true(fixture_sent(f, &sent));
+	assert_int_equal(chq_frame_parse(sent.dgram, sent.dgram_len, 0, &h), 0);
+	assert_true(h.seq == UINT64_C(1) << 28);
+
+	fixture_send(f, &m);
+	assert_true(fixture_sent(f, &sent));
+	assert_int_equal(chq_frame_parse(sent.dgram, sent.dgram_len, 0, &h), 0);
+	assert_int_equal(h.flags, CHQ_F_NOTICE);
+	assert_int_equal(h.app, CHQ_NOTICE_EXPIRED);
+	assert_false(fixture_sent(f, &sent));
+	event_of(f, CHQ_DP_EV_EXPIRED, m.ref);
+	assert_int_equal(record(f, m.ref)->state, CHQ_SESSION_FREE);
+}
+
+static void
+a_number_is_opened_up_to_2_to_the_28th_and_no_further(void **state)
+{
+	struct fixture *f = *state;
+	struct chq_tx_item sent;
+	struct chq_frame_hdr h;
+	struct chq_dp_ref ref;
+	union chq_msg out;
+
+	fixture_greet(f);
+	ref = open_confirmed(f, 42, 10);
+	assert_true(fixture_server_frame(f, ref, 10, UINT64_C(1) << 28, "last"));
+	chq_manager_round(&f->m);
+	assert_int_equal(fixture_recv(f, &out), sizeof(out.server_rx) + 4);
+
+	assert_true(fixture_server_frame(f, ref, 10, (UINT64_C(1) << 28) + 1, "over"));
+	chq_manager_round(&f->m);
+	assert_true(fixture_sent(f, &sent));
+	assert_int_equal(chq_frame_parse(sent.dgram, sent.dgram_len, 0, &h), 0);
+	assert_int_equal(h.app, CHQ_NOTICE_EXPIRED);
+	event_of(f, CHQ_DP_EV_EXPIRED, ref);
+	assert_int_equal(record(f, ref)->state, CHQ_SESSION_FREE);
+}
+
 /* --- floods --- */
 
 static void
@@ -507,84 +435,12 @@ without_control_packets_are_counted_and_nothing_waits(void **state)
 	chq_manager_awake(&f->m);
 }
 
-/* --- a control process that does not read --- */
-
-static void
-a_dump_is_complete_though_the_reader_is_slow(void **state)
-{
-	struct fixture *f = *state;
-	struct chq_dp_hdr dump = { CHQ_DP_DUMP, sizeof(dump), 21 };
-	static uint8_t seen[FIXTURE_SESSIONS];
-	unsigned infos = 0, ended = 0, opened;
-	union chq_msg out;
-
-	fixture_greet(f);
-	for (opened = 0; opened < 3000; opened++) {
-		struct chq_dp_ref ref = fixture_open(f, 100 + opened, 1, 10);
-
-		assert_int_equal(chq_session_confirm(f->t, ref, fixture_now_ns, NULL), 0);
-	}
-	fixture_greet(f);
-	assert_int_equal(
-		setsockopt(f->m.link.fd, SOL_SOCKET, SO_SNDBUF, &(int){ 4096 }, sizeof(int)), 0);
-	fixture_send(f, &dump);
-	for (int round = 0; !ended && round < 100000; round++) {
-		chq_manager_round(&f->m);
-		if (!fixture_recv(f, &out))
-			continue;
-		assert_int_equal(out.h.req, 21);
-		ended = out.h.type == CHQ_DP_DUMP_END;
-		infos += out.h.type == CHQ_DP_SESSION_INFO && !seen[out.session_info.ref.slot]++;
-	}
-	assert_true(ended);
-	assert_int_equal(infos, opened);
-}
-
-static void
-answers_wait_for_a_slow_reader_in_order_and_too_many_close_the_connection(void **state)
-{
-	struct fixture *f = *state;
-	struct chq_dp_session_close c = { .h = { CHQ_DP_SESSION_CLOSE, sizeof(c), 0 },
-					  .ref = { .slot = 1, .gen = 1 } };
-	uint32_t sent = 0, next = 1;
-	union chq_msg out;
-
-	fixture_greet(f);
-	assert_int_equal(
-		setsockopt(f->m.link.fd, SOL_SOCKET, SO_SNDBUF, &(int){ 4096 }, sizeof(int)), 0);
-	for (; sent < 2000; sent++) {
-		c.h.req = sent + 1;
-		fixture_send(f, &c);
-	}
-	assert_true(f->m.link.head < f->m.link.tail);
-	for (int round = 0; next <= sent && round < 100000; round++) {
-		chq_manager_round(&f->m);
-		while (fixture_recv(f, &out))
-			assert_int_equal(out.h.req, next++);
-	}
-	assert_int_equal(next, sent + 1);
-	for (sent = 0; f->m.link.overflows == 0 && sent < 1000000; sent++) {
-		if (send(f->control, &c, sizeof(c), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-			chq_manager_round(&f->m);
-	}
-	assert_int_equal(f->m.link.overflows, 1);
-	fixture_greet(f);
-	assert_true(chq_link_up(&f->m.link));
-}
-
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(a_greeting_is_answered_by_what_the_tables_are),
-		T(another_version_is_told_ours_and_closed),
-		T(a_command_before_the_greeting_closes_the_connection),
-		T(garbage_closes_the_connection_and_the_next_one_works),
-		T(a_type_that_only_the_dataplane_sends_is_refused),
-		T(a_new_connection_takes_the_place_of_the_old_one),
-		T(a_user_that_is_not_allowed_is_refused),
 		T(the_first_valid_frame_confirms_and_is_told_with_its_content),
 		T(a_note_from_a_worker_confirms_once),
 		T(a_newer_session_of_the_device_lets_the_older_one_linger),
@@ -596,11 +452,11 @@ main(void)
 		T(a_frame_from_control_is_numbered_sealed_and_tagged),
 		T(a_frame_from_elsewhere_is_told_and_asked_for_its_path),
 		T(only_a_welcome_to_a_known_address_is_sent_for_control),
+		T(a_number_is_sealed_up_to_2_to_the_28th_and_no_further),
+		T(a_number_is_opened_up_to_2_to_the_28th_and_no_further),
 		T(a_flood_of_handshakes_holds_up_no_frame_to_the_server),
 		T(handshakes_over_the_prefix_budget_are_dropped_and_others_pass),
 		T(without_control_packets_are_counted_and_nothing_waits),
-		T(a_dump_is_complete_though_the_reader_is_slow),
-		T(answers_wait_for_a_slow_reader_in_order_and_too_many_close_the_connection),
 	};
 
 	return cmocka_run_group_tests_name("dataplane/manager", tests, NULL, NULL);
