@@ -97,18 +97,20 @@ def refusal(p, password):
 def refuses(w):
     """Whether a name exists cannot be learned."""
     times, said = {True: [], False: []}, []
-    tries = {True: ("alice", "bob", "carol"), False: ("alicia", "bobby", "carola")}
     for n in range(3):
-        for known in (True, False):
-            for name in tries[known]:
+        for known, unknown in (("alice", "alicia"), ("bob", "bobby"), ("carol", "carola")):
+            for name in (known, unknown) if n % 2 else (unknown, known):
                 p = Person(w.site, w.net.c[4], name, "", SERVER4, device=f"stranger-{name}-{n}")
                 seconds, *answer = refusal(p, "not the password")
-                times[known].append(seconds)
+                times[name == known].append(seconds)
                 said.append(answer)
     w.tap.ok(said[0][0] != 0 and said[0][1]["error"]["code"] == "EAUTH", "a wrong password is refused", said[0])
     w.tap.ok(all(s == said[0] for s in said), "an unknown name is refused in the same words", said)
-    a, b = min(times[True]), min(times[False])  # others only add to it
-    w.tap.ok(abs(a - b) < NOISE * max(a, b), "and in the same time", f"{a * 1000:.1f} and {b * 1000:.1f} ms")
+    # A busy machine adds to both: a difference is one that shows in the best times and in nearly every pair.
+    a, b = min(times[True]), min(times[False])
+    slower = sum(k > u for k, u in zip(times[True], times[False]))
+    w.tap.ok(abs(a - b) < NOISE * max(a, b) or 1 < slower < 8, "and in the same time",
+             f"{a * 1000:.1f} and {b * 1000:.1f} ms, {slower} of 9 slower")  # fmt: skip
 
 
 def limits(w, d):

@@ -17,7 +17,7 @@ import harness
 from harness import F_NOTICE, Sniffer, wait_for
 from people import Person
 
-EVERY_S = 0.05  # one message in each direction
+EVERY_S = 0.02  # one message in each direction
 ROUNDS = {"af_xdp": 20, "socket": 3}
 
 
