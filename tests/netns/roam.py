@@ -39,6 +39,12 @@ def place(w, login):
     return w.site.sessions(login)[0]["address"]
 
 
+def settled():
+    """The time now, when what was under way has arrived and was seen."""
+    time.sleep(0.2)
+    return time.monotonic()
+
+
 def moves(w):
     return w.site.stats().get("move", 0)
 
@@ -59,7 +65,7 @@ def nat_forgets(w, a, b, proxy):
     with w.tap.fact("her NAT gives her another port: the chat goes on"):
         speak(a, b, "after rebinding")
         wait_for(lambda: moves(w) > before, 10, "the session moves")
-    moved = time.monotonic()
+    moved = settled()
     talk_for(a, b, QUIET_S, "rebound")
     w.tap.ok(moves(w) == before + 1, "one path challenge moved the session", f"{before} -> {moves(w)}")
     w.tap.ok(not up.late_for(old, moved), "the old port gets nothing more", len(up.late_for(old, moved)))
@@ -77,7 +83,7 @@ def address_changes(w, a, b, family, host):
     with w.tap.fact(f"{a.login}'s IPv{family} address changes: the chat goes on"):
         speak(a, b, f"from {new}")
         wait_for(lambda: moves(w) > before, 10, "the session moves")
-    moved = time.monotonic()
+    moved = settled()
     talk_for(a, b, QUIET_S, f"at {new}")
     w.tap.ok(moves(w) == before + 1, "one path challenge moved the session", f"{before} -> {moves(w)}")
     late = [d for d in ear.from_server() if d.dst[0] == old and d.time > moved]
@@ -95,7 +101,7 @@ def interface_changes(w, a, b):
     with w.tap.fact(f"{a.login} goes on by another interface: the chat goes on"):
         speak(a, b, "by another cable")
         wait_for(lambda: moves(w) > before, 10, "the session moves")
-    moved = time.monotonic()
+    moved = settled()
     talk_for(a, b, QUIET_S, "on eth1")
     late = [d for d in ear.from_server() if d.time > moved]
     w.tap.ok(moves(w) == before + 1, "one path challenge moved the session", f"{before} -> {moves(w)}")
