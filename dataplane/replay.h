@@ -21,6 +21,27 @@
 #define CHQ_CAS_ROUNDS \
 	16 /* lost races after which a frame is given up: others took 16 numbers of this block meanwhile */
 
+/* Was a number taken already, or is it too old, by a word as it was read? */
+static inline int
+chq_replay_spent(uint64_t word, uint64_t seq)
+{
+	uint64_t block = seq >> 5, bit = UINT64_C(1) << (seq & 31);
+
+	return word >> 32 > block || (word >> 32 == block && (word & bit));
+}
+
+/**
+ * chq_replay_seen() - would chq_replay_take() refuse a number now? Writes nothing.
+ *
+ * For frames whose number somebody else takes later: a flood of copies of one frame ends here. 0 promises nothing.
+ */
+static inline int
+chq_replay_seen(const uint64_t words[CHQ_REPLAY_WORDS], uint64_t seq)
+{
+	return seq == 0 || seq >= CHQ_SEQ_END ||
+	       chq_replay_spent(CHQ_LOAD_RELAXED(&words[seq >> 5 & (CHQ_REPLAY_WORDS - 1)]), seq);
+}
+
 /**
  * chq_replay_take() - take a number, after its frame's tag was verified.
  * @words: the session's replay words.
@@ -38,7 +59,7 @@ chq_replay_take(uint64_t words[CHQ_REPLAY_WORDS], uint64_t seq)
 		return 0;
 	was = CHQ_LOAD_RELAXED(at);
 	for (int i = 0; i < CHQ_CAS_ROUNDS; i++) {
-		if (was >> 32 > block || (was >> 32 == block && (was & bit)))
+		if (chq_replay_spent(was, seq))
 			return 0;
 		next = was >> 32 == block ? was | bit : block << 32 | bit;
 		seen = CHQ_CAS(at, was, next);

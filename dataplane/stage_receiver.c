@@ -1,4 +1,5 @@
 #include "dataplane/account.h"
+#include "dataplane/replay.h"
 #include "dataplane/stage.h"
 #include "proto/grant.h"
 
@@ -73,6 +74,20 @@ account_check(const struct chq_worker *w, struct chq_pkt *p)
 	return why ? why : receiver_check(w, p);
 }
 
+/*
+ * The manager takes its number. Copies of what it has had end here: who has caught one frame could else
+ * fill its queue.
+ */
+static void
+hand_up(struct chq_worker *w, struct chq_pkt *p, enum chq_up up, enum chq_counter count)
+{
+	p->up = (uint8_t)up;
+	if (chq_replay_seen(p->from->replay, p->hdr.seq))
+		chq_drop(w, p, CHQ_D_REPLAY);
+	else
+		chq_decide(w, p, CHQ_V_UP, count);
+}
+
 static void
 up_frame(struct chq_worker *w, struct chq_pkt *p, int why)
 {
@@ -82,9 +97,8 @@ up_frame(struct chq_worker *w, struct chq_pkt *p, int why)
 		[CHQ_DP_WHY_DEVICE] = CHQ_C_UP_DEVICE,	 [CHQ_DP_WHY_GROUP] = CHQ_C_UP_GROUP,
 	};
 
-	p->up = CHQ_UP_FRAME;
 	p->why = (uint8_t)why;
-	chq_decide(w, p, CHQ_V_UP, count[why]);
+	hand_up(w, p, CHQ_UP_FRAME, count[why]);
 }
 
 /* Return: 1 if the packet is decided. */
@@ -96,8 +110,7 @@ receiver_decide(struct chq_worker *w, struct chq_pkt *p)
 	if (p->refuse || (p->hdr.flags & CHQ_F_PING))
 		return 0;
 	if (p->hdr.party == 0) {
-		p->up = CHQ_UP_SERVER;
-		chq_decide(w, p, CHQ_V_UP, CHQ_C_UP_SERVER);
+		hand_up(w, p, CHQ_UP_SERVER, CHQ_C_UP_SERVER);
 		return 1;
 	}
 	if (CHQ_PARTY_KIND(p->hdr.party) == CHQ_KIND_GROUP) {

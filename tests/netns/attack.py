@@ -178,9 +178,8 @@ def replays(s):
     away = {"src": (s.raw.own[4], 40001)}
     for text, how in (("its own address", {"src": s.alice.where()}), ("elsewhere", away)):
         s.volley(f"a captured PING from {text} is not answered", [(ping, how, "drop-replay")] * 2)
-        s.volley(f"a captured message to the server from {text} is dropped", [(message, how, "up-server")] * 2, {"drop-replay": 2})
-        s.volley(f"a captured frame that was refused, from {text}, gets no second NOTICE", [(refused, how, "up-grant")] * 2,
-                 {"drop-replay": 2})  # fmt: skip
+        s.volley(f"a captured message to the server from {text} is dropped", [(message, how, "drop-replay")] * 2)
+        s.volley(f"a captured frame that was refused, from {text}, gets no second NOTICE", [(refused, how, "drop-replay")] * 2)
 
 
 def bad_hellos(s, before, count):

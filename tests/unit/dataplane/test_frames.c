@@ -352,6 +352,28 @@ replayed_ping_moves_nothing(void **state)
 }
 
 static void
+copies_of_what_the_manager_has_had_go_up_no_more(void **state)
+{
+	struct two *s = *state;
+	struct chq_frame_hdr h = { .type = CHQ_TYPE_FRAME, .flags = CHQ_F_HOP, .seq = 7 };
+
+	h.slot = s->alice.ref.slot;
+	for (int i = 0; i < 2; i++) { /* on its way, nobody has taken its number yet */
+		world_send(&s->v, &h, 16, &s->alice);
+		assert_int_equal(s->v.pkt[0].count, CHQ_C_UP_SERVER);
+	}
+	assert_int_equal(chq_replay_take(s->v.t->sessions[h.slot].replay, h.seq), 1);
+	world_send(&s->v, &h, 16, &s->alice);
+	assert_int_equal(s->v.pkt[0].verdict, CHQ_V_DROP);
+	assert_int_equal(s->v.pkt[0].count, CHQ_D_REPLAY);
+	h.flags = 0;
+	h.party = CHQ_PARTY(CHQ_KIND_GROUP, 0, 5);
+	world_send(&s->v, &h, 16, &s->alice);
+	assert_int_equal(s->v.pkt[0].count, CHQ_D_REPLAY);
+	assert_int_equal(s->v.w->extra_n, 0);
+}
+
+static void
 older_token_than_two_epochs_moves_nothing(void **state)
 {
 	struct two *s = *state;
@@ -562,6 +584,7 @@ main(void)
 		TEST(ping_from_an_address_with_the_same_fingerprint_moves_nothing),
 		TEST(session_moves_by_a_ping_with_its_token_and_by_nothing_else),
 		TEST(replayed_ping_moves_nothing),
+		TEST(copies_of_what_the_manager_has_had_go_up_no_more),
 		TEST(older_token_than_two_epochs_moves_nothing),
 		TEST(torn_path_of_a_sender_heals_by_its_next_pings),
 		TEST(notices_of_a_session_are_limited_to_its_budget),

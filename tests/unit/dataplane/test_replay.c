@@ -50,8 +50,11 @@ window_decides_like_a_plain_model(void **state)
 		top = 0;
 		for (; front < MODEL_SPAN - 600; n++) {
 			uint64_t seq = next_seq(&rng, &front);
+			int seen = chq_replay_seen(words, seq);
 			int took = chq_replay_take(words, seq);
 
+			if (took == seen)
+				fail_msg("number %lu: a look says %d", (unsigned long)seq, seen);
 			if (took != model_take(m, seq))
 				fail_msg("number %lu: window says %d", (unsigned long)seq, took);
 			top = took && seq > top ? seq : top;
