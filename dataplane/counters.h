@@ -45,6 +45,7 @@
 	X(CHQ_D_CHECKSUM, "drop-checksum", VERDICT, "UDP checksum is 0, or the IP header's is wrong") \
 	X(CHQ_D_FRAGMENT, "drop-fragment", VERDICT, "an IP fragment") \
 	X(CHQ_D_SEGMENTS, "drop-segments", VERDICT, "a jumbo or multi-segment packet") \
+	X(CHQ_D_LOCAL, "drop-local", VERDICT, "to an address of ours that is not known yet") \
 	X(CHQ_D_SLOT, "drop-slot", VERDICT, "no session in that slot") \
 	X(CHQ_D_TAG, "drop-tag", VERDICT, "wrong tag") \
 	X(CHQ_D_REPLAY, "drop-replay", VERDICT, "sequence number seen before, or too old") \
@@ -66,7 +67,7 @@
 	X(CHQ_D_CONTROL_DOWN, "drop-control-down", BESIDE, "control process is not connected") \
 	X(CHQ_D_TX_FULL, "drop-tx-full", BESIDE, "transmit queue full") \
 	X(CHQ_D_NO_ROUTE, "drop-no-route", BESIDE, "no local address or port to send from") \
-	X(CHQ_D_NOTICE_LIMIT, "drop-notice-limit", BESIDE, "NOTICE not sent: over the session's budget")
+	X(CHQ_D_NOTICE_LIMIT, "drop-notice-limit", BESIDE, "NOTICE not sent: over the session's budget, or too fast within a second of another")
 /* clang-format on */
 
 enum chq_counter {

@@ -162,10 +162,10 @@ rx_fill(struct chq_sock_driver *sd, struct chq_sock_worker *sw, const struct chq
 	if (chq_was_fragmented(&sw->msg[i].msg_hdr))
 		return CHQ_D_FRAGMENT;
 	if (!ifindex || !chq_inet_from_sockaddr(&peer, (struct sockaddr *)&sw->from[i]))
-		return CHQ_D_NO_ROUTE;
+		return CHQ_D_LOCAL;
 	local = chq_local_find(sd->header, hi, lo, s->port);
 	if (local < 0) /* refresh() will know it within a second */
-		return CHQ_D_NO_ROUTE;
+		return CHQ_D_LOCAL;
 	/* Where no answer could go to, or only to ourselves. */
 	if (peer.port == 0 || chq_ip_is_any(peer.ip_hi, peer.ip_lo) ||
 	    chq_local_find(sd->header, peer.ip_hi, peer.ip_lo, peer.port) >= 0)

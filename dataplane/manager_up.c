@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "dataplane/manager.h"
 #include "dataplane/manager_msg.h"
+#include "dataplane/notice.h"
 #include "dataplane/path.h"
 #include "dataplane/quota.h"
 #include "dataplane/replay.h"
@@ -58,7 +59,11 @@ take_frame(struct chq_manager *m, const struct chq_up_item *item, const struct c
 		return s;
 	chq_manager_count_one(m, why);
 	/* An address that has not proved itself got its path NOTICE: two would be more than came. */
-	if (!chq_path_foreign(s, &item->src))
+	if (chq_path_foreign(s, &item->src))
+		return NULL;
+	if (!chq_notice_fast_take(&m->t->cold[item->slot], m->now_ns))
+		chq_manager_count_one(m, CHQ_D_NOTICE_LIMIT);
+	else
 		chq_manager_notice(m, s, item->slot, h, &item->src, CHQ_NOTICE_TOO_FAST, 0,
 				   CHQ_C_NOTICE_TOO_FAST);
 	return NULL;

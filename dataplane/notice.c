@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "dataplane/path.h"
-#include "dataplane/quota.h"
 #include "dataplane/stage.h"
 
 int
@@ -43,6 +42,11 @@ chq_notice(struct chq_worker *w, const struct chq_pkt *p, enum chq_notice code)
 	/* An address that has not proved itself got its path NOTICE: two would be more than came. */
 	if (p->moved && code != CHQ_NOTICE_PATH)
 		return;
+	if (code == CHQ_NOTICE_TOO_FAST &&
+	    !chq_notice_fast_take(&w->cold[p->from_slot], w->now_ns)) {
+		chq_count(w, CHQ_D_NOTICE_LIMIT);
+		return;
+	}
 	if (code == CHQ_NOTICE_PATH)
 		token = chq_path_token_now(w->header->path_secret, p->from_slot, &p->src,
 					   w->now_ns);

@@ -105,7 +105,7 @@ enum chq_rx_flag {
 #define CHQ_RX_SAME(a, b) ((((a) ^ (b)) & ~((uint64_t)(CHQ_RX_DENY | CHQ_RX_DEVICES) << 56)) == 0)
 
 /* Cold record of the same slot. 192 bytes. Writer manager; deny and next_slot are read by path when
- * a flag says so. */
+ * a flag says so, fast_tat when a frame is over its quota. */
 struct chq_cold {
 	uint64_t deny[CHQ_DENY_MAX]; /* until day 16 | sender's account 48; 0 = empty */
 	uint32_t next_slot;	     /* next device of the account, CHQ_SLOT_NONE at the end */
@@ -115,7 +115,8 @@ struct chq_cold {
 	uint8_t kind;		 /* enum chq_client_kind */
 	uint8_t pad0[3];
 	uint32_t full_expires_s; /* expires_s from the first valid frame on; 0 before login */
-	uint8_t pad[88];
+	uint64_t fast_tat; /* GCRA, ns: NOTICE too fast, one a second; writer path, compare-and-swap relaxed */
+	uint8_t pad[80];
 };
 _Static_assert(sizeof(struct chq_cold) == 192, "cold record is 192 bytes");
 

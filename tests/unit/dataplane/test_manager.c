@@ -313,6 +313,28 @@ only_a_welcome_to_a_known_address_is_sent_for_control(void **state)
 	assert_int_equal(f->m.count[CHQ_D_NO_ROUTE], 2);
 }
 
+static void
+a_session_over_its_quota_is_told_once_a_second(void **state)
+{
+	struct fixture *f = *state;
+	struct chq_dp_ref ref;
+	struct chq_tx_item sent;
+	unsigned notices = 0;
+
+	fixture_greet(f);
+	ref = open_confirmed(f, 42, 10);
+	f->t->header->quota[CHQ_QUOTA_ORDINARY].frame_ns =
+		1;				  /* with a span of 0: none is conforming */
+	for (uint64_t seq = 2; seq < 32; seq++) { /* ten a second */
+		assert_true(fixture_server_frame(f, ref, 10, seq, "x"));
+		chq_manager_round(&f->m);
+		notices += fixture_sent(f, &sent);
+		fixture_now_ns += CHQ_NS_PER_SEC / 10;
+	}
+	assert_int_equal(notices, 3);
+	assert_int_equal(f->m.count[CHQ_D_QUOTA_FRAMES], 30);
+}
+
 /* --- keys that have sealed enough --- */
 
 static void
@@ -452,6 +474,7 @@ main(void)
 		T(a_frame_from_control_is_numbered_sealed_and_tagged),
 		T(a_frame_from_elsewhere_is_told_and_asked_for_its_path),
 		T(only_a_welcome_to_a_known_address_is_sent_for_control),
+		T(a_session_over_its_quota_is_told_once_a_second),
 		T(a_number_is_sealed_up_to_2_to_the_28th_and_no_further),
 		T(a_number_is_opened_up_to_2_to_the_28th_and_no_further),
 		T(a_flood_of_handshakes_holds_up_no_frame_to_the_server),

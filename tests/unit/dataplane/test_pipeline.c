@@ -99,7 +99,8 @@ each_form_gets_its_verdict_its_counter_and_no_other_change(void **state)
 static int
 of_drivers(int c)
 {
-	return c == CHQ_D_CHECKSUM || c == CHQ_D_FRAGMENT || c == CHQ_D_SEGMENTS;
+	return c == CHQ_D_CHECKSUM || c == CHQ_D_FRAGMENT || c == CHQ_D_SEGMENTS ||
+	       c == CHQ_D_LOCAL;
 }
 
 static void

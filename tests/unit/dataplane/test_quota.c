@@ -118,6 +118,37 @@ two_writers_spend_no_more_than_the_burst(void **state)
 	pthread_barrier_destroy(&s.start);
 }
 
+/* --- what is said of it --- */
+
+static void
+session_is_told_too_fast_once_a_second_by_the_worker(void **state)
+{
+	struct peer alice, bob;
+	struct world v;
+
+	(void)state;
+	world_init(&v, 32, 16);
+	peer_init(&alice, 1, 1);
+	peer_confirm(&v, &alice);
+	peer_init(&bob, 2, 1);
+	peer_confirm(&v, &bob);
+	v.t->header->quota[CHQ_QUOTA_ORDINARY].frame_ns =
+		1; /* with a span of 0: none is conforming */
+	v.t->header->quota[CHQ_QUOTA_ORDINARY].notice_ns = 0;
+	for (uint64_t ms = 0; ms < 3000; ms += 10) {
+		struct chq_frame_hdr h = frame_to(&alice, &bob);
+
+		world_clock(&v, T0_NS + ms * MS);
+		world_send(&v, &h, 5, &alice);
+		assert_int_equal(v.w->extra_n, ms % 1000 == 0);
+		if (v.w->extra_n)
+			assert_int_equal(notice_check(&v, 0, &alice, &h), CHQ_NOTICE_TOO_FAST);
+	}
+	assert_int_equal(v.w->counts[CHQ_C_NOTICE_TOO_FAST], 3);
+	assert_int_equal(v.w->counts[CHQ_D_NOTICE_LIMIT], 297);
+	world_deinit(&v);
+}
+
 int
 main(void)
 {
@@ -128,6 +159,7 @@ main(void)
 		cmocka_unit_test(price_of_nothing_is_no_limit),
 		cmocka_unit_test(clock_that_is_behind_neither_refills_nor_resets),
 		cmocka_unit_test(budget_from_another_boot_is_not_shut_for_good),
+		cmocka_unit_test(session_is_told_too_fast_once_a_second_by_the_worker),
 		cmocka_unit_test(two_writers_spend_no_more_than_the_burst),
 	};
 	return cmocka_run_group_tests_name("dataplane/quota", tests, NULL, NULL);
