@@ -94,7 +94,7 @@ enum chq_event_type {
 	CHQ_EV_PRESENCE,	/* account, presence */
 	CHQ_EV_MESSAGE,		/* account, device, app, message, data, len */
 	CHQ_EV_MESSAGE_STATE,	/* account, message, state, err with CHQ_MSG_FAILED */
-	CHQ_EV_KEY_CHANGED,	/* account: see chq_client_accept_key() */
+	CHQ_EV_KEY_CHANGED, /* account: it or its login is known with another key; chq_client_accept_key() */
 	CHQ_EV_PEER_KEYS,	/* account, err: answer to chq_client_fetch_keys() */
 	CHQ_EV_KEYS_REFUSED,	/* err: the server did not take our keys: nobody can write to us */
 	CHQ_EV_REPLACED,	/* a copy of this device has logged in elsewhere: stopped */
@@ -298,7 +298,10 @@ int chq_client_fetch_keys(struct chq_client *c, uint64_t account);
 int chq_client_safety_number(const struct chq_client *c, uint64_t account,
 			     char out[CHQ_SAFETY_LEN + 1]);
 
-/* Is the account's key changed and not accepted? */
+/*
+ * Is the account's key changed and not accepted? So it is too if its login in the contact list is one by
+ * which we know another account: who decides which account a name means decides who reads what is written.
+ */
 bool chq_client_key_changed(const struct chq_client *c, uint64_t account);
 
 /**

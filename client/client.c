@@ -240,6 +240,7 @@ blank(const struct chq_client_opts *o)
 	c->net.fd = c->net.epfd = c->net.timerfd = -1;
 	chq_events_init(&c->events);
 	chq_map_init(&c->pins.by_account);
+	chq_map_init(&c->pins.by_name);
 	chq_map_init(&c->seen.by_party);
 	chq_map_init(&c->contacts.now);
 	chq_map_init(&c->contacts.coming);

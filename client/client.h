@@ -352,6 +352,10 @@ void chq_peers_free(struct chq_client *c);
 
 /* peer_keys.c: judge keys that the server has handed out. */
 int chq_peer_keys(struct chq_client *c, struct chq_peer *p, const Chasqui__KeysReply *reply);
+/* Remember the login that the contact list gives to an account. Errors of chq_pins_name(). */
+int chq_peer_name(struct chq_client *c, uint64_t account);
+/* The contact list is new: judge the logins that it gives to those whose keys we have. */
+void chq_peer_names(struct chq_client *c);
 
 /* grants.c */
 /* A grant to write to @p, 0 if none; it is asked for then. */

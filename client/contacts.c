@@ -113,6 +113,7 @@ complete(struct chq_client *c)
 	map_free(&before);
 	c->contacts.version = c->contacts.coming_version;
 	c->contacts.known = true;
+	chq_peer_names(c);
 	chq_client_event(c, &(struct chq_event){ .type = CHQ_EV_CONTACTS });
 }
 

@@ -145,6 +145,8 @@ chq_client_accept_key(struct chq_client *c, uint64_t account, const char *safety
 		return CHQ_ESTALE;
 	chq_client_now(c);
 	err = chq_pins_set(&c->pins, account, p->account_key, 0);
+	if (!err)
+		err = chq_peer_name(c, account);
 	if (err)
 		return err;
 	p->changed = false;

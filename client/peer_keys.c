@@ -21,7 +21,17 @@ refuse(struct chq_client *c, enum chq_stat why)
 	return CHQ_EUNTRUSTED;
 }
 
-/* Not the pinned key: nothing is sent or shown until the user accepts it. */
+/* Is the login that the server now gives to an account one by which we know another? */
+static bool
+name_is_anothers(const struct chq_client *c, uint64_t account)
+{
+	const struct chq_contact *k = chq_client_contact(c, account);
+	uint64_t known = k ? chq_pins_named(&c->pins, k->login) : 0;
+
+	return known && known != account;
+}
+
+/* Not the pinned key, or not the one of that name: nothing is sent or shown until the user accepts it. */
 static int
 key_changed(struct chq_client *c, struct chq_peer *p, const uint8_t key[32])
 {
@@ -144,9 +154,12 @@ chq_peer_keys(struct chq_client *c, struct chq_peer *p, const Chasqui__KeysReply
 				  &list) < 0 ||
 	    list.account != p->account)
 		return refuse(c, CHQ_STAT_DROP_KEYS);
-	if (pin && sodium_memcmp(pin->key, m->account_key.data, 32) != 0)
+	if ((pin && sodium_memcmp(pin->key, m->account_key.data, 32) != 0) ||
+	    name_is_anothers(c, p->account))
 		return key_changed(c, p, m->account_key.data);
 	err = take_pin(c, p, m, &list);
+	if (!err)
+		err = chq_peer_name(c, p->account);
 	if (err)
 		return err;
 	p->changed = false;
@@ -158,4 +171,27 @@ chq_peer_keys(struct chq_client *c, struct chq_peer *p, const Chasqui__KeysReply
 	for (size_t i = 0; i < m->n_prekey; i++)
 		take_prekey(c, p, m->prekey[i]);
 	return CHQ_OK;
+}
+
+int
+chq_peer_name(struct chq_client *c, uint64_t account)
+{
+	const struct chq_contact *k = chq_client_contact(c, account);
+
+	return k ? chq_pins_name(&c->pins, account, k->login) : CHQ_OK;
+}
+
+void
+chq_peer_names(struct chq_client *c)
+{
+	CHQ_LIST_FOREACH(it, &c->peers.all) {
+		struct chq_peer *p = CHQ_LIST_ENTRY(it, struct chq_peer, node);
+
+		if (!p->have_keys || p->changed)
+			continue;
+		if (name_is_anothers(c, p->account))
+			key_changed(c, p, p->account_key);
+		else if (chq_peer_name(c, p->account) < 0)
+			c->no_memory = true;
+	}
 }

@@ -109,6 +109,8 @@ contacts(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 		k[i].status = s->account[i].session ? CHASQUI__STATUS__STATUS_ONLINE
 						    : CHASQUI__STATUS__STATUS_OFFLINE;
 		k[i].grant = relay_grant(s, x->account, i);
+		if (s->on_contact)
+			s->on_contact(s, &k[i]);
 		list[page.n_contact++] = &k[i];
 	}
 	reply(s, x, q->id, CHASQUI__CODE__OK, &page.base);

@@ -120,6 +120,7 @@ struct sim {
 	bool (*on_forward)(struct sim *s, uint64_t to, struct chq_frame_hdr *h, uint8_t *payload,
 			   uint16_t *len); /* false: not forwarded */
 	void (*on_keys)(struct sim *s, Chasqui__KeysReply *reply);
+	void (*on_contact)(struct sim *s, Chasqui__Contact *k);
 	void (*on_welcome)(struct sim *s, struct chq_welcome_body *b, uint8_t *version);
 	void (*on_datagram)(struct sim *s, sim_addr to, const uint8_t *buf, size_t len);
 	int handshakes, grants_asked, keys_asked, paths_asked, forwarded;

@@ -240,6 +240,44 @@ pins_survive_a_restart_and_damage_is_not_taken_for_none(void **state)
 }
 
 static void
+names_of_pinned_accounts_survive_a_restart_and_are_bounded(void **state)
+{
+	uint8_t key[32] = { 4 };
+	char name[32];
+	struct chq_pins p;
+	struct chq_home h;
+
+	(void)state;
+	open_home(&h);
+	change_file("pins", 0600, 0, -1);
+	assert_int_equal(chq_home_write(&h, "pins", "chasqui-pins 1\n", 15), CHQ_OK);
+	assert_int_equal(chq_pins_load(&p, &h), CHQ_OK);
+	assert_int_equal(chq_pins_set(&p, 9, key, 4), CHQ_OK);
+	assert_int_equal(chq_pins_set(&p, 10, key, 1), CHQ_OK);
+	assert_int_equal(chq_pins_name(&p, 9, "bob\n10 x"), CHQ_OK);
+	assert_int_equal(chq_pins_name(&p, 10, "Carol"), CHQ_OK);
+	assert_int_equal(chq_pins_name(&p, 11, "nobody"), CHQ_OK);
+	for (int i = 0; i < 2 * CHQ_PIN_NAMES_MAX; i++) {
+		snprintf(name, sizeof(name), "carol-%d", i);
+		assert_int_equal(chq_pins_name(&p, 10, name), CHQ_OK);
+	}
+	chq_pins_free(&p);
+	assert_int_equal(chq_pins_load(&p, &h), CHQ_OK);
+	assert_int_equal(p.by_name.count, 1 + CHQ_PIN_NAMES_MAX);
+	assert_int_equal(chq_pins_named(&p, "bob\n10 x"), 9);
+	assert_int_equal(chq_pins_named(&p, "cAROL"), 10);
+	assert_int_equal(chq_pins_named(&p, "nobody"), 0);
+	assert_int_equal(chq_pins_named(&p, ""), 0);
+	/* What the user accepts is taken from whom had it, and there is always room for it. */
+	assert_int_equal(chq_pins_name(&p, 9, "carol"), CHQ_OK);
+	assert_int_equal(chq_pins_name(&p, 10, "bob\n10 x"), CHQ_OK);
+	assert_int_equal(chq_pins_named(&p, "carol"), 9);
+	assert_int_equal(chq_pins_named(&p, "bob\n10 x"), 10);
+	chq_pins_free(&p);
+	chq_home_close(&h);
+}
+
+static void
 messages_shown_are_remembered_over_a_restart_and_memory_is_bounded(void **state)
 {
 	struct chq_seen s;
@@ -347,6 +385,7 @@ main(void)
 		cmocka_unit_test(logins_become_file_names_that_stay_in_their_folder),
 		cmocka_unit_test(secrets_of_prekeys_are_kept_as_long_as_said_and_no_longer),
 		cmocka_unit_test(pins_survive_a_restart_and_damage_is_not_taken_for_none),
+		cmocka_unit_test(names_of_pinned_accounts_survive_a_restart_and_are_bounded),
 		cmocka_unit_test(
 			messages_shown_are_remembered_over_a_restart_and_memory_is_bounded),
 		cmocka_unit_test(held_frames_come_back_up_to_one_that_is_torn),

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "client/client.h"
 #include "client/home.h"
 #include "client/identity.h"
 
@@ -215,6 +216,134 @@ a_lower_list_version_is_refused(void **state)
 	sim_free(s);
 }
 
+/* Carol's account, whose keys may be the server's own, under the name of Bob. */
+
+static char name_bob[] = "bob", name_carol[] = "carol", name_new[] = "robert";
+
+static void
+swap_names(struct sim *s, Chasqui__Contact *k)
+{
+	(void)s;
+	if (k->account == sim_account_of(1))
+		k->login = name_carol;
+	else if (k->account == sim_account_of(2))
+		k->login = name_bob;
+}
+
+static void
+rename_bob(struct sim *s, Chasqui__Contact *k)
+{
+	(void)s;
+	if (k->account == sim_account_of(1))
+		k->login = name_new;
+}
+
+static void
+rename_bob_and_carol(struct sim *s, Chasqui__Contact *k)
+{
+	rename_bob(s, k);
+	if (k->account == sim_account_of(2))
+		k->login = name_bob;
+}
+
+static uint64_t
+account_named(struct sim *s, const char *login)
+{
+	const struct chq_contact *k = chq_client_contact_by_login(s->client[0].c, login);
+
+	assert_non_null(k);
+	return k->account;
+}
+
+/* Alice's client, started anew, is told a contact list that lies. */
+static void
+restart_with_names(struct sim *s, void (*names)(struct sim *s, Chasqui__Contact *k))
+{
+	s->on_contact = names;
+	sim_close(s, 0);
+	sim_open(s, 0);
+	sim_run(s, 2000);
+	s->client[0].states = 0;
+}
+
+static void
+assert_bob_is_carol_and_refused(struct sim *s)
+{
+	int shown = s->client[0].shown_count;
+	uint64_t id;
+
+	assert_int_equal(account_named(s, "bob"), sim_account_of(2));
+	s->on_forward = nothing_passes;
+	if (chq_client_send(s->client[0].c, account_named(s, "bob"), 0, "secret", 6, &id) == 0)
+		assert_true(sim_until(s, alice_has_failure, 10000));
+	assert_int_equal(s->client[0].events[CHQ_EV_KEY_CHANGED], 1);
+	assert_true(chq_client_key_changed(s->client[0].c, sim_account_of(2)));
+	s->on_forward = NULL;
+	sim_say(s, 2, 0, "this is bob, send money");
+	sim_run(s, 5000);
+	assert_int_equal(s->client[0].shown_count, shown);
+	assert_true(sim_stat(s, 0, CHQ_STAT_DROP_KEY_CHANGED) > 0);
+}
+
+static void
+a_known_name_that_is_given_to_another_account_stops_both_directions(void **state)
+{
+	struct sim *s = sim_logged_in(3);
+	char digits[CHQ_SAFETY_LEN + 1];
+
+	(void)state;
+	sim_say(s, 0, 1, "first contact");
+	assert_true(sim_until(s, alice_has_receipt, 5000));
+	restart_with_names(s, swap_names);
+	assert_bob_is_carol_and_refused(s);
+	/* Until the user accepts that account for the name. */
+	assert_int_equal(chq_client_safety_number(s->client[0].c, sim_account_of(2), digits), 0);
+	assert_int_equal(chq_client_accept_key(s->client[0].c, sim_account_of(2), digits), CHQ_OK);
+	sim_run(s, 1000);
+	s->client[0].states = 0;
+	sim_say(s, 0, 2, "you are bob now");
+	assert_true(sim_until(s, alice_has_receipt, 5000));
+	sim_free(s);
+}
+
+static void
+a_name_is_remembered_also_when_its_account_gets_another_name_first(void **state)
+{
+	struct sim *s = sim_logged_in(3);
+
+	(void)state;
+	sim_say(s, 0, 1, "first contact");
+	assert_true(sim_until(s, alice_has_receipt, 5000));
+	restart_with_names(s, rename_bob);
+	sim_say(s, 0, 1, "a new name is no new person");
+	assert_true(sim_until(s, alice_has_receipt, 5000));
+	restart_with_names(s, rename_bob_and_carol);
+	assert_bob_is_carol_and_refused(s);
+	sim_free(s);
+}
+
+static void
+a_name_that_changes_during_a_chat_stops_both_directions(void **state)
+{
+	struct sim *s = sim_logged_in(3);
+
+	(void)state;
+	sim_say(s, 0, 1, "hello bob");
+	sim_say(s, 0, 2, "hello carol");
+	sim_say(s, 2, 0, "hello alice");
+	assert_true(sim_until(s, alice_has_receipt, 5000));
+	sim_run(s, 5000);
+	s->client[0].states = 0;
+	s->on_contact = swap_names;
+	s->contacts_version++;
+	chq_contacts_refresh(s->client[0].c, true);
+	sim_run(s, 1000);
+	assert_int_equal(s->client[0].events[CHQ_EV_KEY_CHANGED], 2);
+	s->client[0].events[CHQ_EV_KEY_CHANGED] = 1;
+	assert_bob_is_carol_and_refused(s);
+	sim_free(s);
+}
+
 int
 main(void)
 {
@@ -223,6 +352,11 @@ main(void)
 		cmocka_unit_test(a_device_list_that_the_account_did_not_sign_is_not_used),
 		cmocka_unit_test(another_account_key_stops_sending_until_it_is_accepted),
 		cmocka_unit_test(a_lower_list_version_is_refused),
+		cmocka_unit_test(
+			a_known_name_that_is_given_to_another_account_stops_both_directions),
+		cmocka_unit_test(
+			a_name_is_remembered_also_when_its_account_gets_another_name_first),
+		cmocka_unit_test(a_name_that_changes_during_a_chat_stops_both_directions),
 	};
 
 	return cmocka_run_group_tests_name("client/lying_keys", tests, sim_group_setup,
