@@ -167,16 +167,20 @@ has_folders(const char *path)
 }
 
 int
-chq_instance_detach(const struct chq_instance *in)
+chq_instance_detach(const struct chq_instance *in, char *err, size_t err_size)
 {
-	int links = 0, tables;
+	int links = 0, tables = chq_tables_remove(&in->tables, err, err_size);
 
+	if (tables == CHQ_ELOCKED)
+		return tables;
 #ifdef CHQ_HAVE_XDP
 	links = chq_xdp_detach(in->pins, NULL);
-	if (links < 0)
+	if (links < 0) {
+		snprintf(err, err_size, "cannot remove the links in %s: %s", in->pins,
+			 chq_strerror(links));
 		return links;
+	}
 #endif
-	tables = chq_tables_remove(&in->tables);
 	rmdir(in->pins);
 	if (bpffs_is_ours(in->tables.bpffs) && !has_folders(in->tables.bpffs) &&
 	    umount(in->tables.bpffs) == 0)

@@ -26,6 +26,7 @@ json_t *chq_instance_status(const struct chq_instance *in);
 
 /**
  * chq_instance_detach() - remove programs, links, pins and tables. The caller holds the lock.
- * Return: how many things were removed; a negated errno.
+ * @err: at least 256 bytes: on failure a text for operators.
+ * Return: how many things were removed; CHQ_ELOCKED (a process works on the tables: nothing was removed); a negated errno.
  */
-int chq_instance_detach(const struct chq_instance *in);
+int chq_instance_detach(const struct chq_instance *in, char *err, size_t err_size);

@@ -115,6 +115,7 @@ static int
 verb_detach(struct chq_site_conf *conf, const struct options *o)
 {
 	struct chq_instance in;
+	char err[256] = "";
 	pid_t holder = 0;
 	int fd, n;
 
@@ -133,10 +134,10 @@ verb_detach(struct chq_site_conf *conf, const struct options *o)
 		fprintf(stderr, "error: %s %s: %s\n", chq_errname(fd), in.lock, chq_strerror(fd));
 		return EXIT_FAILED;
 	}
-	n = chq_instance_detach(&in);
+	n = chq_instance_detach(&in, err, sizeof(err));
 	chq_lock_release(fd);
 	if (n < 0)
-		fprintf(stderr, "error: %s %s\n", chq_errname(n), chq_strerror(n));
+		fprintf(stderr, "error: %s %s\n", chq_errname(n), err);
 	else
 		printf("removed: %d\n", n);
 	return n < 0 ? EXIT_FAILED : EXIT_SUCCESS;

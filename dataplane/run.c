@@ -281,6 +281,7 @@ static void
 stop(struct run *r, bool detach)
 {
 	unsigned n = r->conf->dataplane.workers;
+	char err[ERR_SIZE] = "";
 	int removed;
 
 	for (unsigned i = 0; r->started && i < n; i++)
@@ -302,9 +303,10 @@ stop(struct run *r, bool detach)
 	free(r->workers);
 	chq_tables_close(r->tables);
 	if (detach && r->started) {
-		removed = chq_instance_detach(&r->in);
+		removed = chq_instance_detach(&r->in, err, sizeof(err));
 		if (removed < 0)
-			CHQ_LOG_ERROR("detach-failed", "reason=\"%s\"", chq_strerror(removed));
+			CHQ_LOG_ERROR("detach-failed", "code=%s reason=%s", chq_errname(removed),
+				      CHQ_Q(err));
 		else
 			CHQ_LOG_INFO("detached", "removed=%d", removed);
 	}

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -65,6 +66,30 @@ tables_check_owner(const char *path, char *err, size_t err_size)
 		 "remove it with `chasqui-dataplane detach`",
 		 path, (unsigned)st.st_uid, (unsigned)st.st_mode & 07777);
 	return CHQ_EACCES;
+}
+
+int
+tables_lock(const char *path, char *err, size_t err_size)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), rc = CHQ_OK;
+	struct stat held, named;
+
+	if (fd < 0) {
+		rc = chq_errno();
+		snprintf(err, err_size, "cannot open %s: %s", path, chq_strerror(rc));
+		return rc;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		rc = errno == EWOULDBLOCK ? CHQ_ELOCKED : chq_errno();
+	else if (fstat(fd, &held) || lstat(path, &named) || held.st_ino != named.st_ino ||
+		 held.st_dev != named.st_dev)
+		rc = CHQ_ELOCKED; /* it was being removed */
+	if (rc == CHQ_OK)
+		return fd;
+	close(fd);
+	snprintf(err, err_size, "%s: %s", path,
+		 rc == CHQ_ELOCKED ? "another process works on these tables" : chq_strerror(rc));
+	return rc;
 }
 
 /* The kernel's boot id, or zeros where there is none. */
@@ -176,6 +201,9 @@ tables_unmap(struct chq_tables *t)
 		t->mapped[i] = NULL;
 		t->map_fd[i] = -1;
 	}
+	if (t->lock_fd >= 0)
+		close(t->lock_fd);
+	t->lock_fd = -1;
 }
 
 /* --- backings --- */
@@ -255,7 +283,7 @@ tables_find_or_make(struct chq_tables *t, const struct chq_tables_conf *conf, ch
 		CHQ_LOG_WARN("tables-new", "reason=\"the machine has booted since\"");
 		tables_unmap(t);
 		t->adopted = false;
-		rc = chq_tables_remove(conf);
+		rc = chq_tables_remove(conf, err, err_size);
 		rc = rc < 0 ? rc : tables_take(t, conf, err, err_size);
 	}
 	return rc;
@@ -280,6 +308,7 @@ chq_tables_open(struct chq_tables **out, const struct chq_tables_conf *conf, uin
 		snprintf(err, err_size, "no memory, or no random numbers");
 		return CHQ_ENOMEM;
 	}
+	t->lock_fd = -1;
 	for (int i = 0; i < CHQ_T__COUNT; i++)
 		t->map_fd[i] = -1;
 	rc = tables_find_or_make(t, conf, err, err_size);
@@ -317,17 +346,17 @@ chq_tables_close(struct chq_tables *t)
 }
 
 int
-chq_tables_remove(const struct chq_tables_conf *conf)
+chq_tables_remove(const struct chq_tables_conf *conf, char *err, size_t err_size)
 {
 	int bpf = 0, file = 0;
 
 	if (conf->backing == CHQ_BACKING_AUTO || conf->backing == CHQ_BACKING_BPF)
-		bpf = tables_bpf_remove(conf);
+		bpf = tables_bpf_remove(conf, err, err_size);
+	if (bpf < 0)
+		return bpf;
 	if (conf->backing == CHQ_BACKING_AUTO || conf->backing == CHQ_BACKING_FILE)
-		file = tables_file_remove(conf);
-	if (bpf < 0 || file < 0)
-		return bpf < 0 ? bpf : file;
-	return bpf + file;
+		file = tables_file_remove(conf, err, err_size);
+	return file < 0 ? file : bpf + file;
 }
 
 /* --- what changes by the clock, and by control --- */

@@ -60,6 +60,7 @@ struct chq_tables {
 	struct chq_bucket *buckets;
 	enum chq_backing backing;   /* the one in use, never AUTO */
 	bool adopted;		    /* found, not made */
+	int lock_fd;		    /* the tables' folder, held by flock; -1 with memory */
 	int map_fd[CHQ_T__COUNT];   /* BPF: map descriptors, ours to close; else -1 */
 	size_t bytes[CHQ_T__COUNT]; /* mapped */
 	void *mapped[CHQ_T__COUNT];
@@ -81,10 +82,11 @@ struct chq_tables {
  * emptied, except files from before the machine's last boot, whose clocks mean nothing any more
  * (made anew; logged).
  * What a killed manager left half done is finished or undone; header->generation rises.
- * The caller holds the instance's lock.
+ * Their folder stays locked until chq_tables_close(): it is ours alone, which the folder of the
+ * instance's lock file need not be, so no two processes work on the same tables.
  *
  * Return: 0, *@out is given back by chq_tables_close(); CHQ_ELAYOUT (other layout, size, damaged or
- * foreign pin); CHQ_EACCES (owner or mode of what was found is not ours); CHQ_EUNAVAIL (this
+ * foreign pin); CHQ_ELOCKED (another process works on them); CHQ_EACCES (owner or mode of what was found is not ours); CHQ_EUNAVAIL (this
  * backing cannot be had here); CHQ_ENOMEM, CHQ_ENOSPC (the size is in @err); CHQ_EINVAL (numbers
  * out of range); other negated errno.
  */
@@ -98,9 +100,11 @@ void chq_tables_close(struct chq_tables *t);
 /**
  * chq_tables_remove() - remove an instance's pinned and file tables, whatever their layout
  * ("detach").
- * Return: how many tables were removed, 0 if there were none; negated errno.
+ * @err: at least 256 bytes: on failure a text for operators that names what is in the way.
+ * Return: how many tables were removed, 0 if there were none; CHQ_ELOCKED (a process works on
+ * them: nothing was removed); other negated errno.
  */
-int chq_tables_remove(const struct chq_tables_conf *conf);
+int chq_tables_remove(const struct chq_tables_conf *conf, char *err, size_t err_size);
 
 /** chq_tables_tick() - once a second or so: header->today, and a new cookie secret every two
  * minutes. */

@@ -186,11 +186,15 @@ int
 tables_bpf_open(struct chq_tables *t, const struct chq_tables_conf *conf, char *err,
 		size_t err_size)
 {
-	char pin[300];
+	char pin[300], dir[256];
 	int rc = bpffs_ready(conf, err, err_size);
 
 	if (rc)
 		return rc;
+	dir_path(dir, conf);
+	t->lock_fd = tables_lock(dir, err, err_size);
+	if (t->lock_fd < 0)
+		return t->lock_fd;
 	pin_path(pin, conf, CHQ_T_HEADER);
 	t->adopted = access(pin, F_OK) == 0;
 	for (int i = 0; i < CHQ_T__COUNT && rc == 0; i++) {
@@ -214,23 +218,30 @@ tables_bpf_commit(struct chq_tables *t, const struct chq_tables_conf *conf)
 }
 
 int
-tables_bpf_remove(const struct chq_tables_conf *conf)
+tables_bpf_remove(const struct chq_tables_conf *conf, char *err, size_t err_size)
 {
 	char path[300], dir[256];
-	int removed = 0;
+	int removed = 0, rc = CHQ_OK, lock;
 
-	if (!is_bpffs(conf->bpffs))
+	dir_path(dir, conf);
+	if (!is_bpffs(conf->bpffs) || access(dir, F_OK))
 		return 0;
-	for (int i = 0; i < CHQ_T__COUNT; i++) {
+	lock = tables_lock(dir, err, err_size);
+	if (lock < 0)
+		return lock;
+	for (int i = 0; i < CHQ_T__COUNT && rc == 0; i++) {
 		pin_path(path, conf, i);
 		if (unlink(path) == 0)
 			removed++;
 		else if (errno != ENOENT)
-			return chq_errno();
+			rc = chq_errno();
 	}
-	dir_path(dir, conf);
-	(void)rmdir(dir);
-	return removed;
+	if (rc)
+		snprintf(err, err_size, "cannot remove %s: %s", path, chq_strerror(rc));
+	else
+		(void)rmdir(dir);
+	close(lock);
+	return rc ? rc : removed;
 }
 #else
 int
@@ -250,9 +261,9 @@ tables_bpf_commit(struct chq_tables *t, const struct chq_tables_conf *conf)
 }
 
 int
-tables_bpf_remove(const struct chq_tables_conf *conf)
+tables_bpf_remove(const struct chq_tables_conf *conf, char *err, size_t err_size)
 {
-	(void)conf;
+	(void)conf, (void)err, (void)err_size;
 	return 0;
 }
 #endif

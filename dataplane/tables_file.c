@@ -92,11 +92,11 @@ file_found(struct chq_tables *t, int id, int dir, char *err, size_t err_size)
 	return rc;
 }
 
-/* The folder's descriptor, made if absent, or a negative code and a text. */
+/* The folder's descriptor, made if absent and locked, or a negative code and a text. */
 static int
 dir_open(const char *path, char *err, size_t err_size)
 {
-	int fd, rc;
+	int rc;
 
 	if (mkdir(path, 0700) && errno != EEXIST) {
 		rc = chq_errno();
@@ -104,14 +104,7 @@ dir_open(const char *path, char *err, size_t err_size)
 		return rc;
 	}
 	rc = tables_check_owner(path, err, err_size);
-	if (rc)
-		return rc;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0)
-		return fd;
-	rc = chq_errno();
-	snprintf(err, err_size, "cannot open %s: %s", path, chq_strerror(rc));
-	return rc;
+	return rc ? rc : tables_lock(path, err, err_size);
 }
 
 int
@@ -125,6 +118,7 @@ tables_file_open(struct chq_tables *t, const struct chq_tables_conf *conf, char 
 	dir = dir_open(path, err, err_size);
 	if (dir < 0)
 		return dir;
+	t->lock_fd = dir;
 	t->adopted = faccessat(dir, chq_table_name[CHQ_T_HEADER], F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 	for (int i = 0; i < CHQ_T__COUNT && rc == 0; i++) {
 		t->bytes[i] = tables_elem_size((enum chq_table_id)i) *
@@ -134,7 +128,6 @@ tables_file_open(struct chq_tables *t, const struct chq_tables_conf *conf, char 
 		if (rc == 0 && t->adopted && i == CHQ_T_HEADER) /* says more than a wrong size */
 			rc = tables_header_check(t->mapped[i], conf, err, err_size);
 	}
-	close(dir);
 	return rc;
 }
 
@@ -151,21 +144,30 @@ tables_file_commit(struct chq_tables *t, const struct chq_tables_conf *conf)
 }
 
 int
-tables_file_remove(const struct chq_tables_conf *conf)
+tables_file_remove(const struct chq_tables_conf *conf, char *err, size_t err_size)
 {
 	char path[256], file[300];
-	int removed = 0;
+	int removed = 0, rc = CHQ_OK, lock;
 
 	dir_path(path, conf);
+	if (access(path, F_OK))
+		return 0;
+	lock = tables_lock(path, err, err_size);
+	if (lock < 0)
+		return lock;
 	snprintf(file, sizeof(file), "%s/%s", path, HEADER_UNFINISHED);
 	(void)unlink(file);
-	for (int i = 0; i < CHQ_T__COUNT; i++) {
+	for (int i = 0; i < CHQ_T__COUNT && rc == 0; i++) {
 		snprintf(file, sizeof(file), "%s/%s", path, chq_table_name[i]);
 		if (unlink(file) == 0)
 			removed++;
-		else if (errno != ENOENT && errno != ENOTDIR)
-			return chq_errno();
+		else if (errno != ENOENT)
+			rc = chq_errno();
 	}
-	(void)rmdir(path);
-	return removed;
+	if (rc)
+		snprintf(err, err_size, "cannot remove %s: %s", file, chq_strerror(rc));
+	else
+		(void)rmdir(path);
+	close(lock);
+	return rc ? rc : removed;
 }

@@ -32,8 +32,8 @@ int tables_bpf_commit(struct chq_tables *t, const struct chq_tables_conf *conf);
 int tables_file_commit(struct chq_tables *t, const struct chq_tables_conf *conf);
 
 /* Return: number of tables removed; negated errno. */
-int tables_bpf_remove(const struct chq_tables_conf *conf);
-int tables_file_remove(const struct chq_tables_conf *conf);
+int tables_bpf_remove(const struct chq_tables_conf *conf, char *err, size_t err_size);
+int tables_file_remove(const struct chq_tables_conf *conf, char *err, size_t err_size);
 
 /* Is a found header of this release's layout and for these numbers? 0; CHQ_ELAYOUT and a text. */
 int tables_header_check(const struct chq_header *h, const struct chq_tables_conf *conf, char *err,
@@ -41,6 +41,10 @@ int tables_header_check(const struct chq_header *h, const struct chq_tables_conf
 
 /* Is a found folder ours alone (owner, mode)? 0; CHQ_EACCES and a text; CHQ_ENOENT. */
 int tables_check_owner(const char *path, char *err, size_t err_size);
+
+/* Be the only process that works on the tables in a folder. A descriptor of the folder, to be
+ * closed; CHQ_ELOCKED and other codes, and a text. */
+int tables_lock(const char *path, char *err, size_t err_size);
 
 /* --- adoption --- */
 

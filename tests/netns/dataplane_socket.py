@@ -110,6 +110,13 @@ def figures(d):
     dp.check(json.loads(d.call("-o", "json", "status").stdout)["data"]["running"] is True, "the command status sees the process")
 
 
+def without_lock_file(d):
+    os.unlink(f"{d.dir}/dataplane-{d.instance}.lock")  # whoever the folder belongs to can do so
+    second, refused = d.call("run"), d.call("detach")
+    dp.check(all(p.returncode == 1 and "another process works on these tables" in p.stderr for p in (second, refused)),
+             "both are refused too when the lock file is gone: nobody else works on the tables")  # fmt: skip
+
+
 def scenario(program, workers, tables):
     net, d = dp.Net(), None
     try:
@@ -125,6 +132,7 @@ def scenario(program, workers, tables):
         control = survives_kills(d, a, b, control)
         second_one(d)
         figures(d)
+        without_lock_file(d)
         dp.check(d.stop() == 0, "it ends when told")
         dp.check(json.loads(d.call("-o", "json", "status").stdout)["data"]["running"] is False, "status sees that none runs")
         d.start()

@@ -70,7 +70,7 @@ teardown(void **state)
 	struct chq_tables_conf conf = conf_of(1, 1);
 
 	(void)state;
-	return chq_tables_remove(&conf) < 0;
+	return chq_tables_remove(&conf, (char[256]){ 0 }, 256) < 0;
 }
 
 static void
@@ -152,6 +152,40 @@ other_numbers_are_refused_with_both(void **state)
 }
 
 static void
+tables_in_use_are_refused_and_not_removed(void **state)
+{
+	struct chq_tables_conf conf = conf_of(10, 10);
+	struct chq_tables *t = open_ok(10, 10, T0_NS);
+	char err[256] = "";
+
+	(void)state;
+	open_refused(10, 10, CHQ_ELOCKED, "another process");
+	assert_int_equal(chq_tables_remove(&conf, err, sizeof(err)), CHQ_ELOCKED);
+	assert_non_null(strstr(err, "another process"));
+	chq_tables_close(t);
+	t = open_ok(10, 10, T0_NS);
+	assert_true(t->adopted);
+	chq_tables_close(t);
+}
+
+/* Something in the folder that cannot be removed. */
+static void
+what_cannot_be_removed_is_named(void **state)
+{
+	struct chq_tables_conf conf = conf_of(10, 10);
+	char path[256], err[256] = "";
+
+	(void)state;
+	chq_tables_close(open_ok(10, 10, T0_NS));
+	path_of_table(path, CHQ_T_HOP);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_true(chq_tables_remove(&conf, err, sizeof(err)) < 0);
+	assert_non_null(strstr(err, path));
+	assert_int_equal(rmdir(path), 0);
+}
+
+static void
 other_layout_is_refused(void **state)
 {
 	struct chq_tables *t;
@@ -224,13 +258,14 @@ folder_open_to_others_is_refused(void **state)
 static void
 remove_takes_all_and_tells_how_many(void **state)
 {
+	char err[256] = "";
 	struct chq_tables_conf conf = conf_of(10, 10);
 
 	(void)state;
-	assert_int_equal(chq_tables_remove(&conf), 0);
+	assert_int_equal(chq_tables_remove(&conf, err, sizeof(err)), 0);
 	chq_tables_close(open_ok(10, 10, T0_NS));
-	assert_int_equal(chq_tables_remove(&conf), CHQ_T__COUNT);
-	assert_int_equal(chq_tables_remove(&conf), 0);
+	assert_int_equal(chq_tables_remove(&conf, err, sizeof(err)), CHQ_T__COUNT);
+	assert_int_equal(chq_tables_remove(&conf, err, sizeof(err)), 0);
 }
 
 static void
@@ -351,16 +386,17 @@ probe_bpf(void)
 	if (chq_tables_open(&t, &conf, T0_NS, why_not, sizeof(why_not)) == 0)
 		why_not[0] = '\0';
 	chq_tables_close(t);
-	(void)chq_tables_remove(&conf);
+	(void)chq_tables_remove(&conf, (char[256]){ 0 }, 256);
 }
 
 #define T(name) cmocka_unit_test_teardown(name, teardown)
-#define BOTH                                                                                    \
-	T(tables_are_found_again_with_every_byte), T(rest_of_a_slot_goes_on_after_adoption),    \
-		T(other_numbers_are_refused_with_both), T(other_layout_is_refused),             \
-		T(damaged_header_is_refused), T(missing_table_is_refused_by_name),              \
-		T(making_that_was_cut_short_is_made_anew), T(folder_open_to_others_is_refused), \
-		T(remove_takes_all_and_tells_how_many)
+#define BOTH                                                                                      \
+	T(tables_are_found_again_with_every_byte), T(rest_of_a_slot_goes_on_after_adoption),      \
+		T(other_numbers_are_refused_with_both),                                           \
+		T(tables_in_use_are_refused_and_not_removed), T(what_cannot_be_removed_is_named), \
+		T(other_layout_is_refused), T(damaged_header_is_refused),                         \
+		T(missing_table_is_refused_by_name), T(making_that_was_cut_short_is_made_anew),   \
+		T(folder_open_to_others_is_refused), T(remove_takes_all_and_tells_how_many)
 
 static int
 run_bpf(void)
