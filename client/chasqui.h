@@ -129,7 +129,8 @@ struct chq_contact {
 	char name[CHQ_NAME_MAX];
 	enum chq_relation relation;
 	enum chq_presence presence;
-	uint64_t grant;
+	uint64_t grant;	      /* for us to write to it */
+	uint64_t reply_grant; /* for it to write to us */
 };
 
 struct chq_device_info {

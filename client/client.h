@@ -156,6 +156,7 @@ struct chq_dev {
 	uint32_t out_prekey;
 	uint64_t out_made_ms;
 	uint32_t out_count;
+	bool out_receipted; /* a receipt came since K was made: our reply grant has arrived */
 	struct chq_in_key in_key[CHQ_IN_KEYS];
 	/* send.c */
 	struct chq_list flight, waiting; /* struct chq_out_frame */
@@ -183,7 +184,8 @@ struct chq_peer {
 	int devs;
 	bool fetching, announce;
 	uint64_t fetched_ms;
-	uint64_t grant; /* of GRANT, or a reply grant; 0 = none */
+	uint64_t grant;	      /* of GRANT; 0 = none */
+	uint64_t reply_grant; /* that came in its last message with one, to answer by; 0 = none */
 	bool asking_grant;
 	uint64_t grant_ms;	/* when it was asked for */
 	struct chq_list parked; /* struct chq_parked */
@@ -362,6 +364,8 @@ void chq_peer_names(struct chq_client *c);
 uint64_t chq_grant_for(struct chq_client *c, struct chq_peer *p);
 /* Ask for a fresh one, unless asked within @min_age_ms. */
 void chq_grant_refresh(struct chq_client *c, struct chq_peer *p, uint64_t min_age_ms);
+/* What goes with a message, so that @d can answer; 0 once it has it, or if there is none. */
+uint64_t chq_grant_handed(const struct chq_client *c, const struct chq_dev *d);
 
 /* e2e.c */
 /* K for sending is there, and @d's prekey is good? Makes it; CHQ_EAGAIN if newer keys are needed. */

@@ -8,11 +8,12 @@
 #include "base/err.h"
 #include "client/client.h"
 
-#define TIMEOUT_MS   30000
-#define AGAIN_MS     30000
-#define REFRESH_MS   UINT64_C(86400000) /* the grants of the list are renewed in time */
-#define RENEW_DAYS   7
-#define RESTARTS_MAX 5
+#define TIMEOUT_MS	 30000
+#define AGAIN_MS	 30000
+#define REFRESH_MS	 UINT64_C(86400000) /* the grants of the list are renewed in time */
+#define RENEW_DAYS	 7
+#define RENEW_REPLY_DAYS 4 /* what we hand on is to be of use for some days */
+#define RESTARTS_MAX	 5
 
 static void
 map_free(struct chq_map *m)
@@ -49,11 +50,12 @@ ask(struct chq_client *c, uint64_t cursor)
 static bool
 grants_grow_old(const struct chq_client *c)
 {
-	uint16_t soon = (uint16_t)(chq_day_of(c->wall_ms) + RENEW_DAYS);
+	uint64_t today = chq_day_of(c->wall_ms);
 	struct chq_contact *k;
 
 	CHQ_MAP_FOREACH(k, &c->contacts.now)
-		if (k->grant && k->grant >> 48 < soon)
+		if ((k->grant && k->grant >> 48 < today + RENEW_DAYS) ||
+		    (k->reply_grant && k->reply_grant >> 48 < today + RENEW_REPLY_DAYS))
 			return true;
 	return false;
 }
@@ -98,6 +100,7 @@ add(struct chq_client *c, const Chasqui__Contact *m)
 			      : CHQ_REL_NONE;
 	k->presence = (enum chq_presence)presence_of((int)m->status);
 	k->grant = m->grant;
+	k->reply_grant = m->reply_grant;
 	if (chq_map_put_u64(&c->contacts.coming, k->account, k) < 0)
 		free(k); /* named twice */
 	return CHQ_OK;

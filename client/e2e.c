@@ -39,6 +39,7 @@ make_key(struct chq_client *c, struct chq_dev *d)
 	d->out_prekey = d->prekey.id;
 	d->out_made_ms = c->now_ms;
 	d->out_count = 0;
+	d->out_receipted = false;
 	return err;
 }
 

@@ -55,6 +55,16 @@ chq_grant_for(struct chq_client *c, struct chq_peer *p)
 		return p->grant;
 	if (k && grant_good(c, k->grant))
 		return k->grant;
+	if (grant_good(c, p->reply_grant))
+		return p->reply_grant;
 	chq_grant_refresh(c, p, 5000);
 	return 0;
+}
+
+uint64_t
+chq_grant_handed(const struct chq_client *c, const struct chq_dev *d)
+{
+	const struct chq_contact *k = chq_client_contact(c, d->peer->account);
+
+	return k && !d->out_receipted && grant_good(c, k->reply_grant) ? k->reply_grant : 0;
 }

@@ -70,7 +70,7 @@ open_frame(struct chq_client *c, struct chq_dev *d, const struct chq_frame_hdr *
 		return;
 	}
 	if (in.grant)
-		d->peer->grant = in.grant;
+		d->peer->reply_grant = in.grant;
 	if (h->flags & CHQ_F_RECEIPT)
 		receipt(c, d, &in);
 	else

@@ -158,6 +158,7 @@ seal(struct chq_client *c, struct chq_dev *d, struct chq_out_frame *f)
 	if (n < 0)
 		return n;
 	in.previous = f->previous;
+	in.grant = chq_grant_handed(c, d);
 	in.text = o->data + at;
 	in.text_len = (uint16_t)(o->len - at < CHQ_INNER_TEXT_MAX ? o->len - at
 								  : CHQ_INNER_TEXT_MAX);
@@ -368,6 +369,7 @@ chq_send_receipt(struct chq_client *c, struct chq_dev *d, const uint64_t *ids, i
 			continue;
 		}
 		chq_count(c, CHQ_STAT_RECEIPTS_IN);
+		d->out_receipted = true;
 		frame_done(c, d, f, CHQ_MSG_DELIVERED);
 	}
 }

@@ -27,7 +27,7 @@ struct contact {
 struct page {
 	struct control *ctl;
 	struct store_txn *txn;
-	uint64_t owner;
+	struct store_account owner;
 	Chasqui__ContactsPage msg;
 	Chasqui__Contact *contacts[PAGE_CONTACTS];
 	struct contact contact[PAGE_CONTACTS];
@@ -76,7 +76,8 @@ contact_friend(struct page *p, struct contact *c)
 	const struct session *at = presence_where(p->ctl, c->account.id);
 
 	c->msg.status = presence_status(p->ctl, c->account.id);
-	c->msg.grant = grants_issue(p->ctl, p->owner, &c->account);
+	c->msg.grant = grants_issue(p->ctl, p->owner.id, &c->account);
+	c->msg.reply_grant = grants_reply(p->ctl, c->account.id, &p->owner);
 	if (at) {
 		push_address(&c->address, &at->path);
 		c->addresses[0] = &c->address;
@@ -133,7 +134,7 @@ page_fill(struct page *p, uint64_t after)
 	size_t n;
 
 	do {
-		int rc = store_friend_list(p->txn, p->owner, after, f, PAGE_CONTACTS, &n);
+		int rc = store_friend_list(p->txn, p->owner.id, after, f, PAGE_CONTACTS, &n);
 
 		if (rc)
 			return rc;
@@ -148,16 +149,15 @@ page_fill(struct page *p, uint64_t after)
 }
 
 static int
-page_make(struct page *p, const Chasqui__ContactsRequest *m)
+page_make(struct page *p, uint64_t owner, const Chasqui__ContactsRequest *m)
 {
-	struct store_account own;
-	int rc = store_account_get(p->txn, p->owner, &own);
+	int rc = store_account_get(p->txn, owner, &p->owner);
 
 	if (rc)
 		return rc;
 	chasqui__contacts_page__init(&p->msg);
 	p->msg.contact = p->contacts;
-	p->msg.version = view_version(p->ctl, own.id, own.contacts_version);
+	p->msg.version = view_version(p->ctl, owner, p->owner.contacts_version);
 	p->msg.unchanged = m->cursor == 0 && m->version == p->msg.version;
 	return p->msg.unchanged ? CHQ_OK : page_fill(p, m->cursor);
 }
@@ -165,11 +165,11 @@ page_make(struct page *p, const Chasqui__ContactsRequest *m)
 void
 contacts_request(struct control *ctl, struct session *s, const struct request *r)
 {
-	struct page p = { .ctl = ctl, .owner = s->account };
+	struct page p = { .ctl = ctl };
 	int rc = store_read_begin(ctl->reader, &p.txn);
 
 	if (!rc) {
-		rc = page_make(&p, (const Chasqui__ContactsRequest *)r->body);
+		rc = page_make(&p, s->account, (const Chasqui__ContactsRequest *)r->body);
 		store_read_end(ctl->reader);
 	}
 	if (rc)

@@ -19,13 +19,25 @@ grants_sipkey(const struct control *ctl, uint64_t account, uint32_t epoch)
 	return chq_sipkey_load(key);
 }
 
+static uint64_t
+grants_make(const struct control *ctl, uint64_t sender, const struct store_account *to,
+	    uint32_t days)
+{
+	struct chq_sipkey key = grants_sipkey(ctl, to->id, to->grant_epoch);
+
+	return chq_grant_make(key, CHQ_KIND_ACCOUNT, sender, to->id, (uint16_t)(chq_day() + days));
+}
+
 uint64_t
 grants_issue(const struct control *ctl, uint64_t sender, const struct store_account *to)
 {
-	struct chq_sipkey key = grants_sipkey(ctl, to->id, to->grant_epoch);
-	uint16_t until = (uint16_t)(chq_day() + ctl->conf->grants.days);
+	return grants_make(ctl, sender, to, ctl->conf->grants.days);
+}
 
-	return chq_grant_make(key, CHQ_KIND_ACCOUNT, sender, to->id, until);
+uint64_t
+grants_reply(const struct control *ctl, uint64_t sender, const struct store_account *to)
+{
+	return grants_make(ctl, sender, to, ctl->conf->grants.reply_days);
 }
 
 bool

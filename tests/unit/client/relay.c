@@ -289,7 +289,8 @@ forward(struct sim *s, struct sim_session *x, struct chq_frame_hdr h, const uint
 		return;
 	}
 	if (i < 0 || i >= SIM_CLIENTS || h.grant == 0 ||
-	    (s->grant_good && h.grant != s->grant_good)) {
+	    (s->grant_good && h.grant != s->grant_good) ||
+	    (s->grants_strict && h.grant != relay_grant(s, x->account, i))) {
 		relay_notice(s, x, CHQ_NOTICE_UNKNOWN, to, message);
 		return;
 	}

@@ -108,7 +108,10 @@ contacts(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 		k[i].relation = CHASQUI__RELATION__RELATION_FRIEND;
 		k[i].status = s->account[i].session ? CHASQUI__STATUS__STATUS_ONLINE
 						    : CHASQUI__STATUS__STATUS_OFFLINE;
-		k[i].grant = relay_grant(s, x->account, i);
+		if (!s->no_grants[x->account])
+			k[i].grant = relay_grant(s, x->account, i);
+		if (!s->no_reply_grants[x->account])
+			k[i].reply_grant = relay_grant(s, i, x->account);
 		if (s->on_contact)
 			s->on_contact(s, &k[i]);
 		list[page.n_contact++] = &k[i];
@@ -130,7 +133,7 @@ grant(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 {
 	Chasqui__GrantRequest *m = unpack(q, &chasqui__grant_request__descriptor);
 	Chasqui__GrantReply r = CHASQUI__GRANT_REPLY__INIT;
-	int i = account_index(m->account);
+	int i = s->no_grants[x->account] ? -1 : account_index(m->account);
 
 	s->grants_asked++;
 	if (i >= 0)

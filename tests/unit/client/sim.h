@@ -116,6 +116,9 @@ struct sim {
 	int too_fast;	     /* so many frames are refused as too fast */
 	uint64_t silence_ms;
 
+	/* Grants are good only from the one account to the other; whom the relay gives none. */
+	bool grants_strict, no_grants[SIM_CLIENTS], no_reply_grants[SIM_CLIENTS];
+
 	/* What the relay does to those who trust it. */
 	bool (*on_forward)(struct sim *s, uint64_t to, struct chq_frame_hdr *h, uint8_t *payload,
 			   uint16_t *len); /* false: not forwarded */

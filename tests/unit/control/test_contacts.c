@@ -94,6 +94,31 @@ a_friend_is_listed_with_status_address_and_a_grant_that_the_dataplane_takes(void
 }
 
 static void
+a_friend_comes_with_a_reply_grant_by_which_he_may_write_to_us_for_a_week(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	Chasqui__ContactsPage *p;
+	uint64_t g;
+
+	make_friends(f, "alice", "bob");
+	ctl(f, "friend", "request", "carol", "alice");
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &bob, 2, "bob");
+	p = contacts(f, &alice, 0, 0);
+	assert_int_equal(p->n_contact, 2);
+	g = p->contact[0]->reply_grant;
+	assert_int_equal(p->contact[1]->reply_grant, 0); /* carol only asks */
+	chasqui__contacts_page__free_unpacked(p, NULL);
+	assert_true(grant_ok_at_dataplane(f, &alice, g, 2, 1));
+	assert_false(grant_ok_at_dataplane(f, &alice, g, 3, 1));
+	assert_false(grant_ok_at_dataplane(f, &bob, g, 1, 2));
+	assert_int_equal(g >> 48, chq_day() + 7);
+	client_punt(f, &bob, 2, 1, g, CHQ_DP_WHY_SILENT); /* control takes it too */
+	FIX_UNTIL(f, client_notices(f, &bob, CHQ_NOTICE_OFFLINE) == 1);
+}
+
+static void
 addresses_are_kept_back_when_the_configuration_says_so(void **state)
 {
 	struct fixture *f = *state;
@@ -516,6 +541,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_friend_is_listed_with_status_address_and_a_grant_that_the_dataplane_takes),
+		T(a_friend_comes_with_a_reply_grant_by_which_he_may_write_to_us_for_a_week),
 		T(addresses_are_kept_back_when_the_configuration_says_so),
 		T(who_asks_and_who_was_asked_get_neither_grant_nor_status),
 		T(a_list_is_unchanged_only_while_nobody_in_it_comes_or_goes),
