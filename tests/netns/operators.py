@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """
 operators.py DRIVER PROGRAM…: what operators' commands do to people who are on; wrong configurations, wrong files, second
-daemons, strangers at the sockets.
+daemons, tables of another size.
 
     ns c1 alice, ns c2 bob ───  ns lan: bridge  ─── ns srv: the site
 """
@@ -12,19 +12,14 @@ import pwd
 import shutil
 import socket
 import stat
-import struct
 import subprocess
 import time
 
 import harness
-import raw
 import wire
-from ctlsock import Closed, CtlSocket
-from harness import wait_for
 
 OK, FAILED, USAGE, UNREACHED, NOT_FOUND, CONFLICT, DENIED, TIMED_OUT, PARTIAL = range(9)
 SESSIONS_DOWN = 512
-DEAF_S = 11  # who takes nothing of an answer for 10 s is cut off
 INSTANCE = f"t{os.getpid()}"
 NOBODY = pwd.getpwnam("nobody").pw_uid
 
@@ -39,7 +34,7 @@ class Operator:
         folder = os.path.dirname(self.w.programs["chasqui-dataplane"])
         who = dict(user=user, group=user, extra_groups=[]) if user else {}
         p = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False, **who,
-                           env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"})  # fmt: skip
+                           env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"})
         return p.returncode, p.stdout, p.stderr
 
     def fact(self, fact, code, *args, says="", stdin="", user=None):
@@ -67,8 +62,10 @@ def accounts(w, op):
     carol.ping()
     tap.ok(log_in_by(w, ns, "carol", b"first password")[0] == wire.E_AUTH, "the old password is refused then")
     tap.ok(log_in_by(w, ns, "carol", b"second password")[0] == 0, "… and the new one taken")
-    op.fact("a password on the command line is refused", USAGE, "user", "passwd", "carol", "--password", "x" * 12, says="standard input")
-    op.fact("a password that is too short is refused", USAGE, "user", "passwd", "carol", stdin="short\n", says="too short")
+    op.fact("a password on the command line is refused", USAGE, "user", "passwd", "carol", "--password", "x" * 12,
+            says="standard input")
+    op.fact("a password that is too short is refused", USAGE, "user", "passwd", "carol", stdin="short\n",
+            says="too short")
     op.fact("no password is refused", USAGE, "user", "passwd", "carol", says="no password")
     op.fact("names that are spelt alike are one name", CONFLICT, "user", "add", "ＣAROL", stdin="first password\n")
     for name in ("", " ", "a b", "x" * 300, "a\x07b", "\u202eabc"):
@@ -76,11 +73,12 @@ def accounts(w, op):
         tap.ok(code in (FAILED, USAGE) and "ENAME" in err, f"the name {name[:10]!a} is refused", (code, err))
     forms = {f: op.run("-o", f, "user", "list")[1] for f in ("table", "json", "jsonl", "tsv")}
     rows = [json.loads(line) for line in forms["jsonl"].splitlines()]
-    tap.ok(rows == json.loads(forms["json"])["data"] and [r["login"] for r in rows] == ["alice", "bob", "carol"], "json and jsonl say the same")
+    tap.ok(rows == json.loads(forms["json"])["data"] and [r["login"] for r in rows] == ["alice", "bob", "carol"],
+           "json and jsonl say the same")
     columns = [line.split("\t") for line in forms["tsv"].splitlines()]
     named = [dict(zip((c.lower() for c in columns[0]), line)) for line in columns[1:]]
-    tap.ok([n["login"] for n in named] == ["alice", "bob", "carol"] and len(forms["table"].splitlines()) == 4, "tsv and table have a line for each, and a heading",
-           forms)  # fmt: skip
+    tap.ok([n["login"] for n in named] == ["alice", "bob", "carol"] and len(forms["table"].splitlines()) == 4,
+           "tsv and table have a line for each, and a heading", forms)
 
 
 def disabling(w, op, alice, bob):
@@ -90,15 +88,19 @@ def disabling(w, op, alice, bob):
     bob.pushes.clear()
     op.fact("an account is disabled", OK, "user", "disable", "alice")
     alice.collect(5, lambda: alice.notices)
-    tap.ok([n["app"] for n in alice.notices] == [wire.N_CLOSED], "her session is closed, and she is told so", alice.notices)
+    tap.ok([n["app"] for n in alice.notices] == [wire.N_CLOSED], "her session is closed, and she is told so",
+           alice.notices)
     bob.collect(5, bob.presences)
-    tap.ok(bob.presences() == [(alice.account, wire.OFFLINE)], "her friends are told that she is offline", bob.presences())
+    tap.ok(bob.presences() == [(alice.account, wire.OFFLINE)], "her friends are told that she is offline",
+           bob.presences())
     bob.notices.clear()
     bob.send(bob.to(alice.account, grant, b"x" * 40))
     bob.collect(5, lambda: bob.notices)
-    tap.ok([n["app"] for n in bob.notices] == [wire.N_UNKNOWN], "who writes to her is told as if she were unknown", bob.notices)
+    tap.ok([n["app"] for n in bob.notices] == [wire.N_UNKNOWN], "who writes to her is told as if she were unknown",
+           bob.notices)
     body = alice.handshake()
-    tap.ok(body["status"] == 1 and body["slot"] == wire.NO_SLOT, "a new handshake of her device is refused as disabled", body)
+    tap.ok(body["status"] == 1 and body["slot"] == wire.NO_SLOT, "a new handshake of her device is refused as disabled",
+           body)
     op.fact("an account is enabled again", OK, "user", "enable", "alice")
     alice.log_in()
     tap.ok(wire.reach(bob, alice, grant), "she logs in again, and gets frames")
@@ -110,7 +112,7 @@ def kicking(w, op, alice):
     tap, site = w.tap, w.site
     open_ = [s for s in site.sessions("alice") if s["state"] == "open"]
     tap.ok(len(open_) == 1 and open_[0]["slot"] == alice.slot and open_[0]["address"] == "{}:{}".format(*alice.where()),
-           "session list tells slot and address", open_)  # fmt: skip
+           "session list tells slot and address", open_)
     alice.notices.clear()
     op.fact("a session is closed", OK, "session", "kick", alice.slot)
     alice.collect(5, lambda: alice.notices)
@@ -125,20 +127,25 @@ def codes(w, op):
     """Those that the other scenarios do not see."""
     tap, site = w.tap, w.site
     run = f"{site.dir}/run"
-    op.fact("somebody who is not in the group is exit code 6", DENIED, "-s", f"{run}/control.sock", "user", "list", user=NOBODY)
-    op.fact("a change on the read-only socket is exit code 6", DENIED, "-s", f"{run}/dataplane-{INSTANCE}-status.sock", "user", "disable", "bob")
+    op.fact("somebody who is not in the group is exit code 6", DENIED, "-s", f"{run}/control.sock", "user", "list",
+            user=NOBODY)
+    op.fact("a change on the read-only socket is exit code 6", DENIED, "-s", f"{run}/dataplane-{INSTANCE}-status.sock",
+            "user", "disable", "bob")
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as mute:
         mute.bind(f"{run}/mute.sock")
         mute.listen()
-        op.fact("a daemon that does not answer is exit code 7", TIMED_OUT, "-s", f"{run}/mute.sock", "--timeout", 1, "user", "list")
-        op.fact("a change then may still happen, and that is said", TIMED_OUT, "-s", f"{run}/mute.sock", "--timeout", 1, "user", "disable", "bob",
-                says="may still happen")  # fmt: skip
-    for words, meant in ((["usr", "list"], "user"), (["user", "lst"], "list"), (["user", "desable", "bob"], "disable"), (["dp", "stat"], "stats")):
+        op.fact("a daemon that does not answer is exit code 7", TIMED_OUT, "-s", f"{run}/mute.sock", "--timeout", 1,
+                "user", "list")
+        op.fact("a change then may still happen, and that is said", TIMED_OUT, "-s", f"{run}/mute.sock", "--timeout", 1,
+                "user", "disable", "bob", says="may still happen")
+    for words, meant in ((["usr", "list"], "user"), (["user", "lst"], "list"), (["user", "desable", "bob"], "disable"),
+                         (["dp", "stat"], "stats")):
         op.fact(f"{' '.join(words)}: did you mean {meant}?", USAGE, *words, says=f"did you mean {meant}")
     op.fact("an unknown option is exit code 2", USAGE, "user", "list", "--colour")
     op.fact("an output form that there is not is exit code 2", USAGE, "-o", "xml", "user", "list")
     site.dataplane.kill()
-    tap.ok(op.run("user", "disable", "bob")[0] == PARTIAL, "disabling while the dataplane is away is exit code 8: done in part")
+    tap.ok(op.run("user", "disable", "bob")[0] == PARTIAL,
+           "disabling while the dataplane is away is exit code 8: done in part")
     slot = site.ctl("session", "list")[0]["slot"]
     op.fact("closing a session while the dataplane is away is exit code 3", UNREACHED, "session", "kick", slot)
     op.fact("enabling needs no dataplane", OK, "user", "enable", "bob")
@@ -196,14 +203,17 @@ def configurations(w, op):
         ok = code == FAILED and not out and err.startswith("error: ECONF") and f"{path}:{where}" in err and says in err
         tap.ok(ok, f"configuration: {what} is refused" + (f" at {where}" if where else ""), (code, err))
     for name in ("chasqui-dataplane", "chasqui-control"):
-        p = subprocess.run([w.programs[name], "-c", path, "run"], capture_output=True, text=True, timeout=20, check=False)
-        tap.ok(p.returncode == FAILED and f"{path}:2:3" in p.stderr, f"{name} does not start with it, and says where it is wrong", p.stderr)
+        p = subprocess.run([w.programs[name], "-c", path, "run"], capture_output=True, text=True, timeout=20,
+                           check=False)
+        tap.ok(p.returncode == FAILED and f"{path}:2:3" in p.stderr,
+               f"{name} does not start with it, and says where it is wrong", p.stderr)
     with open(path, "w", encoding="utf-8") as f:
         f.write("server:\n  id: 7\n")
     code, out, _ = op.run("conf", "check", path)
     with open(path, "w", encoding="utf-8") as f:
         f.write(out)
-    tap.ok(code == OK and "id: 7" in out and op.run("conf", "check", path)[1] == out, "what conf check prints is a configuration that says the same")
+    tap.ok(code == OK and "id: 7" in out and op.run("conf", "check", path)[1] == out,
+           "what conf check prints is a configuration that says the same")
 
 
 # --- files and second daemons ---
@@ -220,10 +230,10 @@ def second_daemons(w, alice, bob):
     tap, site = w.tap, w.site
     code, text = refused_start(w, "chasqui-control")
     tap.ok(code == FAILED and "in use by another process" in text and str(site.control.proc.pid) in text,
-           "a second chasqui-control on the same database is refused: it names the first", text)  # fmt: skip
+           "a second chasqui-control on the same database is refused: it names the first", text)
     code, text = refused_start(w, "chasqui-dataplane")
     tap.ok(code == FAILED and "another chasqui-dataplane runs" in text and str(site.dataplane.proc.pid) in text,
-           "a second chasqui-dataplane of the same instance is refused: it names the first", text)  # fmt: skip
+           "a second chasqui-dataplane of the same instance is refused: it names the first", text)
     with open(site.conf, encoding="utf-8") as f:
         text = harness.setting(f.read(), "dataplane.instance", "other")
     other = f"{site.dir}/other.yaml"
@@ -231,10 +241,12 @@ def second_daemons(w, alice, bob):
         f.write(text)
     code, text = refused_start(w, "chasqui-dataplane", other)
     if w.driver == "socket":
-        tap.ok(code == FAILED and "another program has this UDP port" in text, "… another instance on the same port too", text)
+        tap.ok(code == FAILED and "another program has this UDP port" in text,
+               "… another instance on the same port too", text)
     else:
         tap.ok(code == FAILED and "driver-refused" in text, "… another instance on the same interface too", text)
-    subprocess.run(site.inside(w.programs["chasqui-dataplane"], "-c", other, "detach"), check=False, capture_output=True)
+    subprocess.run(site.inside(w.programs["chasqui-dataplane"], "-c", other, "detach"), check=False,
+                   capture_output=True)
     got = wire.reach(alice, bob, alice.contacts()["bob"]["grant"])
     tap.ok(got and w.site.ctl("status", "show")["well"], "the first ones are untouched")
 
@@ -242,18 +254,20 @@ def second_daemons(w, alice, bob):
 def key_files(w):
     tap, site = w.tap, w.site
     keys = f"{site.dir}/state/keys"
-    tap.ok(stat.S_IMODE(os.stat(keys).st_mode) == 0o700 and all(stat.S_IMODE(os.stat(f"{keys}/{k}.key").st_mode) == 0o600 for k in ("org", "server", "grants")),
-           "init makes keys that nobody else may read")  # fmt: skip
+    tap.ok(stat.S_IMODE(os.stat(keys).st_mode) == 0o700
+           and all(stat.S_IMODE(os.stat(f"{keys}/{k}.key").st_mode) == 0o600 for k in ("org", "server", "grants")),
+           "init makes keys that nobody else may read")
     tap.ok(site.control.stop() == 0, "chasqui-control ends when told")
     for name in ("server.key", "grants.key"):
         for mode in (0o640, 0o604, 0o620):
             os.chmod(f"{keys}/{name}", mode)
             code, text = refused_start(w, "chasqui-control")
-            tap.ok(code == FAILED and name in text and "chmod 600" in text, f"{name} with mode {mode:o} is refused: it says what to do", text)
+            tap.ok(code == FAILED and name in text and "chmod 600" in text,
+                   f"{name} with mode {mode:o} is refused: it says what to do", text)
         os.chmod(f"{keys}/{name}", 0o600)
     spare = f"{site.dir}/spare.key"
     for what, change in (("absent", lambda p: os.unlink(p)), ("too short", lambda p: os.truncate(p, 31)),
-                         ("a link", lambda p: (os.unlink(p), os.symlink(spare, p)))):  # fmt: skip
+                         ("a link", lambda p: (os.unlink(p), os.symlink(spare, p)))):
         path = f"{keys}/server.key"
         shutil.copy2(path, spare)
         change(path)
@@ -277,170 +291,6 @@ def key_files(w):
     tap.ok(True, "with everything in its place it starts again")
 
 
-# --- strangers at the sockets ---
-
-
-def as_nobody(work):
-    """Run @work as another user; what it returns, a short text."""
-    r, w = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-            text = work()
-        except Exception as e:
-            text = type(e).__name__
-        os.write(w, str(text).encode())
-        os._exit(0)
-    os.close(w)
-    with open(r, encoding="utf-8") as f:
-        text = f.read()
-    os.waitpid(pid, 0)
-    return text
-
-
-def dataplane_socket(w, alice, bob):
-    tap, site = w.tap, w.site
-    path = f"{site.dir}/run/dataplane-{INSTANCE}.sock"
-    hello = struct.pack("<HHIII", 1, 16, 1, 1, 9)
-
-    def connect():
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
-            s.settimeout(5)
-            s.connect(path)
-            try:
-                s.send(hello)
-                return "answered" if s.recv(4096) else "closed"
-            except (BrokenPipeError, ConnectionResetError):
-                return "closed"
-
-    tap.ok(stat.S_IMODE(os.stat(path).st_mode) == 0o660, "the dataplane's socket is for its group alone")
-    tap.ok(as_nobody(connect) == "PermissionError", "another user cannot connect to it")
-    before = site.ctl("dp", "status")["control"]
-    os.chmod(path, 0o666)
-    answers = [as_nobody(connect) for _ in range(5)]
-    os.chmod(path, 0o660)
-    after = site.ctl("dp", "status")["control"]
-    tap.ok(answers == ["closed"] * 5 and after["refused"] == before["refused"] + 5, "… and where the mode lets him, he is refused by his uid, and counted",
-           (answers, before, after))  # fmt: skip
-    tap.ok(after["connected"] and after["pid"] == before["pid"] == site.control.proc.pid, "… and chasqui-control stays connected")
-    tap.ok(wire.reach(alice, bob, alice.contacts()["bob"]["grant"]), "… and serves on")
-
-
-class Deaf:
-    """Asks and asks, and reads no answer."""
-
-    def __init__(self, path):
-        self.sock = CtlSocket(path).sock
-        self.sock.setblocking(False)
-        request = b'{"noun":"status","verb":"show"}\n' * 100
-        with contextlib.suppress(BlockingIOError):
-            for _ in range(1000):
-                self.sock.send(request)
-        self.since = time.monotonic()
-
-    def cut_off(self):
-        """Is the connection at its end, behind what was sent before?"""
-        time.sleep(max(0, self.since + DEAF_S - time.monotonic()))
-        self.sock.settimeout(2)
-        try:
-            while self.sock.recv(65536):
-                pass
-        except ConnectionResetError:
-            return True
-        except TimeoutError:
-            return False
-        return True
-
-    def close(self):
-        self.sock.close()
-
-
-def control_socket(w):
-    """Garbage, halves, crowds and people who do not read."""
-    tap, site = w.tap, w.site
-    path = f"{site.dir}/run/control.sock"
-    memory = raw.rss_bytes(site.control)
-    half = [CtlSocket(path) for _ in range(10)]
-    for h in half:
-        h.send(b'{"noun": "user", "verb": "li')
-    asked = site.ctl("status", "show")
-    tap.ok(asked["well"], "who does not read his answers, and who sends halves, holds up nobody")
-    refusals = set()
-    for line in (b"\n", b"{}\n", b"[]\n", b"null\n", b'"x"\n', b"\x00\xff\xfe\n", b'{"noun":\n', b'{"noun":"user"}\n', b'{"noun":1,"verb":2}\n',
-                 b'{"noun":"user","verb":"list","args":"x"}\n', b'{"noun":"user","verb":"show","args":[1]}\n', b'{"noun":"user","verb":"show","args":[]}\n',
-                 b'{"noun":"user","verb":"list","opts":{"limit":"0"}}\n', b'{"noun":"user","verb":"list","opts":{"limit":"x","nope":"y"}}\n',
-                 b'{"noun":"user","verb":"list","noun":"dp"}\n', b'{"noun":"user","verb":"show","args":["a\\u0000b"]}\n',
-                 b'{"noun":"user","verb":"show","args":' + b"[" * 10000 + b"]" * 10000 + b"}\n", b'{"id":{},"noun":"user","verb":"list"}\n',
-                 b'{"noun":"dp","verb":"stats"}\n', b'{"noun":"init","args":["x"]}\n', b"GET / HTTP/1.1\r\n"):  # fmt: skip
-        with CtlSocket(path) as s:
-            s.send(line)
-            answer = s.line()
-            assert not answer["ok"], (line, answer)
-            refusals.add(answer["error"]["code"])
-            s.send(b'{"id":5,"noun":"status","verb":"show"}\n')
-            assert s.line()["id"] == 5, line
-    tap.ok(refusals <= {"EMALFORMED", "ENOCMD", "EARGS"} and len(refusals) == 3, "every wrong request is refused by a code, and the connection goes on", refusals)
-    with CtlSocket(path) as s:
-        with contextlib.suppress(Closed):
-            s.send(b"x" * 100_000)
-        try:
-            answer = s.line()
-            s.line()
-        except Closed:
-            pass
-    tap.ok(answer["error"]["code"] == "ETOOBIG", "a line without end is refused, and the connection closed", answer)
-    with CtlSocket(path) as s:
-        s.send(b'{"id":1,"noun":"status","verb":"show"}\n' * 50)
-        tap.ok([s.line()["ok"] for _ in range(50)] == [True] * 50, "requests in a row are answered in a row")
-        s.send(b'{"id":2,"noun":"status","verb":"show"}')
-        s.sock.shutdown(socket.SHUT_WR)
-        try:
-            s.line()
-            whole = True
-        except Closed:
-            whole = False
-        tap.ok(not whole, "half a request at the end is not carried out")
-    crowd, end = [], time.monotonic() + 20
-    while len(crowd) < 200 and time.monotonic() < end:
-        try:
-            crowd.append(CtlSocket(path, 2))
-        except BlockingIOError:  # the kernel lets only so many wait
-            time.sleep(0.001)
-    time.sleep(0.2)
-    busy = 0
-    for c in crowd:
-        c.sock.setblocking(False)
-        with contextlib.suppress(BlockingIOError, Closed):
-            busy += c.line()["error"]["code"] == "EBUSY"
-    tap.ok(busy >= 100, "of 200 connections at once most are told that it is busy", busy)
-    for c in crowd + half:
-        c.close()
-    wait_for(lambda: site.ctl("status", "show")["well"], 10, "it answers again")
-    tap.ok(site.control.alive(), "when they are gone it answers again")
-    grown = raw.rss_bytes(site.control) - memory
-    tap.ok(grown < 32 << 20, "nobody who does not read fills its memory", grown)
-
-
-def status_socket(w):
-    """The same at the dataplane's read-only one."""
-    tap, site = w.tap, w.site
-    path = f"{site.dir}/run/dataplane-{INSTANCE}-status.sock"
-    crowd = [CtlSocket(path, 2) for _ in range(3)]
-    for line in (b"{}\n", b"\xff\n", b'{"noun":"user","verb":"list"}\n', b'{"noun":"dp","verb":"detach"}\n'):
-        with CtlSocket(path) as s:
-            s.send(line)
-            tap.ok(not s.line()["ok"], f"the dataplane's socket refuses {line.decode('latin-1').strip()!a}")
-    with CtlSocket(path) as s, contextlib.suppress(Closed):
-        s.send(b"x" * 200_000)
-        s.line()
-    for c in crowd:
-        c.close()
-    tap.ok(site.ctl("dp", "status")["running"], "… and answers on")
-
-
 # --- tables ---
 
 
@@ -451,17 +301,21 @@ def tables(w, op, alice, bob):
     site.dataplane.stop()
     site.change(dataplane__sessions=SESSIONS_DOWN)
     code, text = refused_start(w, "chasqui-dataplane")
-    tap.ok(code == FAILED and "tables-refused" in text and "ELAYOUT" in text and "detach" in text and str(sessions) in text and str(SESSIONS_DOWN) in text,
-           "tables of another size are refused: it names both sizes and says what to do", text)  # fmt: skip
+    tap.ok(code == FAILED and "tables-refused" in text and "ELAYOUT" in text and "detach" in text
+           and str(sessions) in text and str(SESSIONS_DOWN) in text,
+           "tables of another size are refused: it names both sizes and says what to do", text)
     site.change(dataplane__sessions=sessions)
     site.dataplane.start()
     site.wait_ready()
     got = wire.reach(alice, bob, alice.contacts()["bob"]["grant"])
-    tap.ok(got and got["slot"] == bob.slot, "the refusal has changed nothing: with the former size the sessions are there")
-    op.fact("detach while it runs is exit code 1, and says what to do", FAILED, "dp", "detach", "--yes", says="stop it first")
+    tap.ok(got and got["slot"] == bob.slot,
+           "the refusal has changed nothing: with the former size the sessions are there")
+    op.fact("detach while it runs is exit code 1, and says what to do", FAILED, "dp", "detach", "--yes",
+            says="stop it first")
     tap.ok(site.dataplane.stop() == 0, "chasqui-dataplane ends when told")
     answer = json.loads(op.run("-o", "json", "dp", "status")[1])["data"]
-    tap.ok(not answer["running"] and (answer["pins"] or answer["table_files"]), "dp status shows what is kept while nothing runs", answer)
+    tap.ok(not answer["running"] and (answer["pins"] or answer["table_files"]),
+           "dp status shows what is kept while nothing runs", answer)
     op.fact("detach forgets it", OK, "dp", "detach", "--yes")
     answer = json.loads(op.run("-o", "json", "dp", "status")[1])["data"]
     tap.ok(not answer["pins"] and not answer["table_files"] and not answer["links"], "nothing is left", answer)
@@ -471,8 +325,9 @@ def tables(w, op, alice, bob):
     site.wait_ready()
     alice.log_in()
     bob.log_in()
-    tap.ok(wire.reach(alice, bob, alice.contacts()["bob"]["grant"]) and site.ctl("dp", "status")["tables"]["sessions_max"] == SESSIONS_DOWN,
-           "then it starts with the new size, and people log in anew")  # fmt: skip
+    tap.ok(wire.reach(alice, bob, alice.contacts()["bob"]["grant"])
+           and site.ctl("dp", "status")["tables"]["sessions_max"] == SESSIONS_DOWN,
+           "then it starts with the new size, and people log in anew")
 
 
 def guessing(w, op, alice):
@@ -493,7 +348,7 @@ def guessing(w, op, alice):
     begun = time.monotonic()
     wrong = attempts("dora", [b"guess"] * 6, 4)
     tap.ok([a[0] for a in wrong] == [wire.E_AUTH] * 5 + [wire.E_BUSY] and 0 < wrong[-1][2] <= 60,
-           "five wrong passwords for an account, then E_BUSY with a time to wait", wrong)  # fmt: skip
+           "five wrong passwords for an account, then E_BUSY with a time to wait", wrong)
     right = attempts("dora", [b"the right one"], 6)[0]
     tap.ok(right[0] == wire.E_BUSY, "… then the right one too has to wait, from wherever it comes", right)
     alice.log_in()
@@ -502,8 +357,8 @@ def guessing(w, op, alice):
     while wire.E_BUSY not in many and len(many) < 100:
         many.append(attempts(f"nobody{len(many)}", [b"guess"], 4)[0][0])
     regained = (time.monotonic() - begun) / 3  # one every three seconds
-    tap.ok(many[-1] == wire.E_BUSY and many[:-1] == [wire.E_AUTH] * len(many[:-1]) and 20 <= 5 + len(many[:-1]) <= 21 + regained,
-           "twenty wrong ones from an address, for whomever, then E_BUSY", (many, regained))  # fmt: skip
+    tap.ok(many[-1] == wire.E_BUSY and many[:-1] == [wire.E_AUTH] * len(many[:-1]) and 20 <= 5 + len(many[:-1]) <= 21
+           + regained, "twenty wrong ones from an address, for whomever, then E_BUSY", (many, regained))
     op.run("user", "add", "emil", stdin="the right one\n")
     tap.ok(attempts("emil", [b"the right one"], 6)[0][0] == 0, "… others from other addresses log in")
 
@@ -514,22 +369,18 @@ def main(w):
     os.chmod(w.site.dir, 0o755)  # others may come to the sockets; what holds them off is the sockets' own
     static = {name: wire.person(w.site, name) for name in ("alice", "bob")}
     w.site.befriend("alice", "bob")
-    alice, bob = (w.keep(wire.Client(w.net, w.net.c[i], w.site, static[n])).log_in() for i, n in enumerate(("alice", "bob")))
+    alice, bob = (w.keep(wire.Client(w.net, w.net.c[i], w.site, static[n])).log_in() for i,
+                  n in enumerate(("alice", "bob")))
     accounts(w, op)
     guessing(w, op, alice)
     disabling(w, op, alice, bob)
     kicking(w, op, alice)
     configurations(w, op)
     second_daemons(w, alice, bob)
-    dataplane_socket(w, alice, bob)
-    deaf = w.keep(Deaf(f"{w.site.dir}/run/control.sock"))
-    control_socket(w)
-    status_socket(w)
     codes(w, op)
     alice.log_in()
     bob.log_in()
     tables(w, op, alice, bob)
-    w.tap.ok(deaf.cut_off(), "who asks and does not read is cut off")
     key_files(w)
     w.tap.ok(w.site.dataplane.alive() and w.site.control.alive(), "both daemons have lived through it")
 

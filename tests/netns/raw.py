@@ -54,7 +54,7 @@ class Raw:
         self.sock.bind(("eth0", 0))
 
     def packets(self, payload, src=None, family=4, fragment=0, udp_sum=RIGHT, headers=(), **ip):
-        """One datagram as Ethernet packets; @src: (address, port); @fragment: bytes of UDP in the first of two fragments."""
+        """One datagram as Ethernet packets; @src: (address, port); @fragment: bytes of UDP in the first of two."""
         family = 6 if src and ":" in src[0] else family
         src = src or (self.own[family], 40000)
         kind = socket.AF_INET if family == 4 else socket.AF_INET6
@@ -67,7 +67,8 @@ class Raw:
         if family == 6:
             return [link + ipv6(a, b, udp, headers)]
         if fragment:
-            return [link + ipv4(a, b, udp[:fragment], ident=77, more=True), link + ipv4(a, b, udp[fragment:], ident=77, offset=fragment)]
+            return [link + ipv4(a, b, udp[:fragment], ident=77, more=True),
+                    link + ipv4(a, b, udp[fragment:], ident=77, offset=fragment)]
         return [link + ipv4(a, b, udp, **ip)]
 
     def send(self, payload, **how):
@@ -112,7 +113,8 @@ class Watch:
     def rose(self):
         """Counters that have risen since mark()."""
         now = self.site.stats()
-        return {k: v - self.before.get(k, 0) for k, v in now.items() if v != self.before.get(k, 0) and k not in self.IGNORED}
+        return {k: v - self.before.get(k, 0) for k,
+                v in now.items() if v != self.before.get(k, 0) and k not in self.IGNORED}
 
     def until(self, count, seconds=15):
         """What has risen when @count datagrams were received. One that comes too much shows too."""
@@ -123,7 +125,7 @@ class Watch:
     def out(self, ns=None):
         """Datagrams of the server that arrived since mark(), at one namespace or at all."""
         return [d for name, s in self.sniffers.items() if ns in (None, name) for d in s.seen[self.seen[name][0] :]
-                if d.arrives and d.src[1] == PORT]  # fmt: skip
+                if d.arrives and d.src[1] == PORT]
 
     def errors(self):
         """Bytes of IP of each ICMP error that arrived since mark()."""

@@ -18,7 +18,7 @@ from protocol import *  # noqa: E402,F403 - the formats; skips the test where py
 HELLO_T, RETRY_T, WELCOME_T, FRAME_T, DIRECT_T, TRUNK_T = 0x08, 0x09, 0x0A, 0x0B, 0x0C, 0x0D
 N_UNKNOWN, N_OFFLINE, N_TOO_FAST, N_PATH, N_EXPIRED, N_SEAL, N_REPLACED, N_CLOSED = 1, 2, 3, 4, 5, 6, 9, 10
 M_LOGIN, M_LOGOUT, M_CONTACTS, M_GRANT, M_KEYS_GET, M_WHOAMI = 1, 2, 3, 4, 6, 7
-E_AUTH, E_NOUSER, E_BUSY, E_LOGIN = 1, 3, 5, 12
+E_AUTH, E_NOUSER, E_BUSY, E_UNSUPPORTED, E_LOGIN, E_FULL = 1, 3, 5, 11, 12, 14
 P_PRESENCE, P_CONTACTS, P_REPLACED = 3, 4, 6
 OFFLINE, ONLINE = 1, 2
 NO_SLOT = 0xFFFFFFFF
@@ -218,7 +218,8 @@ class Client:
         f["bytes"] = data
         if f["slot"] != self.slot:
             return  # of the session before
-        must(frame_tag(self.keys["tag_s2c"], data[:40], len(f["payload"])) == f["tag"], "tag of a frame from the server")
+        must(frame_tag(self.keys["tag_s2c"], data[:40], len(f["payload"])) == f["tag"],
+             "tag of a frame from the server")
         must(f["seq"] not in self.seen, "a number comes twice")
         self.seen.add(f["seq"])
         if f["flags"] == NOTICE:
@@ -237,7 +238,8 @@ class Client:
         if 1 in message:
             self.answer_size = len(plain)  # of the last one
             answer = pb_parsed(message[1][0])
-            self.answers[answer.get(1, [0])[0]] = (answer.get(2, [0])[0], pb_parsed(answer.get(3, [b""])[0]), answer.get(4, [0])[0])
+            self.answers[answer.get(1, [0])[0]] = (answer.get(2, [0])[0], pb_parsed(answer.get(3, [b""])[0]),
+                                                   answer.get(4, [0])[0])
             return
         push = pb_parsed(message[2][0])
         epoch, number = push[1][0], push[2][0]
@@ -286,7 +288,7 @@ class Client:
             for raw in page.get(3, []):
                 c = pb_parsed(raw)
                 out[c[2][0].decode()] = dict(account=c[1][0], grant=c.get(6, [0])[0], status=c.get(5, [0])[0],
-                                             relation=c.get(4, [0])[0])  # fmt: skip
+                                             relation=c.get(4, [0])[0])
             cursor = page.get(4, [0])[0]
             if not cursor:
                 return out
@@ -304,7 +306,8 @@ def reach(sender, receiver, grant_, payload=None, seconds=5.0):
         sender.send(sender.to(receiver.account, grant_, payload, message=ident))
         got = receiver.collect(0.3, lambda: [f for f in receiver.frames if f["message"] == ident])
         if got:
-            must(got[0]["payload"] == payload and got[0]["party"] == party(1, sender.device, sender.account), "what arrives")
+            must(got[0]["payload"] == payload and got[0]["party"] == party(1, sender.device, sender.account),
+                 "what arrives")
             return got[0]
     return None
 
