@@ -134,14 +134,15 @@ an_endless_answer_is_cut_off(void **state)
 static void
 a_large_answer_arrives_whole(void **state)
 {
-	size_t len = 900000, at = (size_t)sprintf((char[64]){ 0 }, "{\"ok\":true,\"data\":\"");
-	char *large = malloc(len + 64);
+	static const char head[] = "{\"ok\":true,\"data\":\"", tail[] = "\"}\n";
+	size_t len = 900000, at = sizeof(head) - 1;
+	char *large = malloc(at + len + sizeof(tail));
 
 	(void)state;
 	assert_non_null(large);
-	memcpy(large, "{\"ok\":true,\"data\":\"", at);
+	memcpy(large, head, at);
 	memset(large + at, 'y', len);
-	strcpy(large + at + len, "\"}\n");
+	memcpy(large + at + len, tail, sizeof(tail));
 	begin(large, NULL);
 	assert_int_equal(call(5, false), 0);
 	assert_int_equal(json_string_length(answer.data), len);
