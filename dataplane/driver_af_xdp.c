@@ -321,7 +321,7 @@ open_queues(struct af_xdp *x, char *err, size_t err_size)
 			chq_dpdk_assign(&x->dpdk, &x->dpdk.ports[x->dpdk.n_ports - 1],
 					(unsigned int)q % x->dpdk.n_workers, 0);
 		}
-		chq_napi_set(&x->ifaces[i].napi, x->ifaces[i].link.ifname);
+		chq_napi_set(&x->ifaces[i].napi, x->pin_dir, x->ifaces[i].link.ifname);
 		CHQ_LOG_INFO("port-started", "port=%s driver=af_xdp queues=%d",
 			     x->ifaces[i].link.ifname, x->ifaces[i].queues);
 	}

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/lock.h"
 #ifdef CHQ_HAVE_XDP
+#include "dataplane/napi.h"
 #include "dataplane/xdp_link.h"
 #endif
 
@@ -174,6 +175,7 @@ chq_instance_detach(const struct chq_instance *in, char *err, size_t err_size)
 	if (tables == CHQ_ELOCKED)
 		return tables;
 #ifdef CHQ_HAVE_XDP
+	chq_napi_detach(in->pins);
 	links = chq_xdp_detach(in->pins, NULL);
 	if (links < 0) {
 		snprintf(err, err_size, "cannot remove the links in %s: %s", in->pins,
