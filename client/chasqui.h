@@ -92,7 +92,7 @@ enum chq_event_type {
 	CHQ_EV_LOGIN_REFUSED,	/* err, retry_after_s: CHQ_EAUTH, CHQ_ELIMIT, CHQ_EDISABLED, … */
 	CHQ_EV_CONTACTS,	/* the contact list is there or has changed */
 	CHQ_EV_PRESENCE,	/* account, presence */
-	CHQ_EV_MESSAGE,		/* account, device, app, message, data, len */
+	CHQ_EV_MESSAGE,		/* account, device, app, message, data, len, gap */
 	CHQ_EV_MESSAGE_STATE,	/* account, message, state, err with CHQ_MSG_FAILED */
 	CHQ_EV_KEY_CHANGED, /* account: it or its login is known with another key; chq_client_accept_key() */
 	CHQ_EV_PEER_KEYS,	/* account, err: answer to chq_client_fetch_keys() */
@@ -118,6 +118,7 @@ struct chq_event {
 	uint64_t account;
 	uint8_t device;
 	uint16_t app;
+	bool gap; /* what this device sent before it has not come, or not whole */
 	uint64_t message;
 	const uint8_t *data; /* valid until the next call of chq_client_next_event() */
 	size_t len;	     /* a NUL follows data[len - 1] */

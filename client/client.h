@@ -168,6 +168,7 @@ struct chq_dev {
 	struct chq_list held; /* struct chq_in_frame by rising id */
 	int held_count;
 	int unhandled; /* events that the application has not handled */
+	bool gap;      /* something before the next one to be shown has not come */
 	/* receipt.c */
 	uint64_t receipt[CHQ_RECEIPT_IDS_MAX];
 	int receipts;
@@ -240,6 +241,7 @@ struct chq_client {
 	struct chq_sender sender;
 	bool receipts_due;
 	size_t held_total;
+	size_t unhandled; /* messages that the application has not handled */
 	struct chq_device_info *devices;
 	size_t device_count;
 	uint64_t stat[CHQ_STAT__COUNT];
@@ -400,7 +402,7 @@ uint64_t chq_send_run(struct chq_client *c);
 void chq_receive_frame(struct chq_client *c, const struct chq_frame_hdr *h, const uint8_t *payload,
 		       size_t len);
 void chq_receive_unpark(struct chq_client *c, struct chq_peer *p);
-void chq_receive_drop(struct chq_client *c, struct chq_dev *d);
+void chq_receive_free(struct chq_peer *p);
 uint64_t chq_receive_run(struct chq_client *c);
 
 /* order.c */
@@ -410,6 +412,9 @@ void chq_order_accept(struct chq_client *c, struct chq_dev *d, const struct chq_
 		      bool replayed);
 void chq_order_handled(struct chq_client *c, const struct chq_queued *e);
 uint64_t chq_order_run(struct chq_client *c, struct chq_dev *d);
+/* A device that is no more: what waits for others is shown as it is. */
+void chq_order_end(struct chq_client *c, struct chq_dev *d);
+/* Nothing more is shown; what is on disk stays there. */
 void chq_order_free(struct chq_client *c, struct chq_dev *d);
 
 /* receipt.c */

@@ -16,7 +16,7 @@
 struct chq_in_frame {
 	struct chq_list node;
 	uint64_t id, previous;
-	uint64_t arrived_ms;
+	uint64_t arrived_ms; /* 0: it waits no longer */
 	uint16_t app, part, parts, len;
 	bool on_disk;
 	uint8_t text[];
@@ -90,7 +90,7 @@ hold(struct chq_client *c, struct chq_dev *d, const struct chq_frame_hdr *h,
 static bool
 waited_enough(const struct chq_client *c, const struct chq_in_frame *f)
 {
-	return c->now_ms >= f->arrived_ms + CHQ_GAP_WAIT_MS;
+	return !f->arrived_ms || c->now_ms >= f->arrived_ms + CHQ_GAP_WAIT_MS;
 }
 
 static bool
@@ -134,6 +134,7 @@ queue_event(struct chq_client *c, struct chq_dev *d, struct chq_in_frame *first,
 	ev.device = d->keys.device;
 	ev.app = first->app;
 	ev.message = first->id;
+	ev.gap = d->gap;
 	for (int i = 0; data && i < first->parts; i++, it = it->next) {
 		memcpy(data + at, entry(it)->text, entry(it)->len);
 		at += entry(it)->len;
@@ -169,6 +170,11 @@ show(struct chq_client *c, struct chq_dev *d, struct chq_in_frame *first, size_t
 	e->party = d->party;
 	e->parts = (uint16_t)parts;
 	d->unhandled++;
+	d->gap = false;
+	c->unhandled++;
+	chq_count(c, CHQ_STAT_MESSAGES_SHOWN);
+	if (e->ev.gap)
+		chq_count(c, CHQ_STAT_GAPS);
 	for (int i = 0; i < parts; i++) {
 		struct chq_in_frame *f = entry(d->held.next);
 
@@ -176,7 +182,6 @@ show(struct chq_client *c, struct chq_dev *d, struct chq_in_frame *first, size_t
 		mark(c, d, f->id);
 		release(c, d, f);
 	}
-	chq_count(c, CHQ_STAT_MESSAGES_SHOWN);
 	return true;
 }
 
@@ -184,6 +189,7 @@ static void
 discard(struct chq_client *c, struct chq_dev *d, struct chq_in_frame *f)
 {
 	chq_count(c, CHQ_STAT_DROP_INCOMPLETE);
+	d->gap = true;
 	mark(c, d, f->id);
 	chq_seen_log(&c->seen, d->party, f->id);
 	release(c, d, f);
@@ -200,7 +206,7 @@ drain(struct chq_client *c, struct chq_dev *d)
 		if (!turn_has_come(c, d, first))
 			return first->arrived_ms + CHQ_GAP_WAIT_MS;
 		if (first->previous && !chq_seen_has(&c->seen, d->party, first->previous))
-			chq_count(c, CHQ_STAT_GAPS);
+			d->gap = true;
 		if (first->part == 1 && parts_here(d, first, &bytes) == first->parts) {
 			if (!show(c, d, first, bytes))
 				return c->now_ms + 1000;
@@ -273,17 +279,11 @@ chq_order_accept(struct chq_client *c, struct chq_dev *d, const struct chq_frame
 static bool
 nothing_held(const struct chq_client *c)
 {
-	if (c->held_total || !c->held_replayed)
+	if (c->held_total || c->unhandled || !c->held_replayed)
 		return false;
-	CHQ_LIST_FOREACH(it, &c->peers.all) {
-		const struct chq_peer *p = CHQ_LIST_ENTRY(it, struct chq_peer, node);
-
-		if (p->parked_count)
+	CHQ_LIST_FOREACH(it, &c->peers.all)
+		if (CHQ_LIST_ENTRY(it, struct chq_peer, node)->parked_count)
 			return false;
-		for (int i = 0; i < p->devs; i++)
-			if (p->dev[i]->unhandled)
-				return false;
-	}
 	return true;
 }
 
@@ -302,6 +302,7 @@ chq_order_handled(struct chq_client *c, const struct chq_queued *e)
 	}
 	if (d && d->unhandled > 0)
 		d->unhandled--;
+	c->unhandled--;
 	if (c->held_file.bytes && nothing_held(c))
 		chq_held_clear(&c->held_file);
 }
@@ -310,6 +311,15 @@ uint64_t
 chq_order_run(struct chq_client *c, struct chq_dev *d)
 {
 	return drain(c, d);
+}
+
+void
+chq_order_end(struct chq_client *c, struct chq_dev *d)
+{
+	CHQ_LIST_FOREACH(it, &d->held)
+		entry(it)->arrived_ms = 0;
+	drain(c, d);
+	chq_order_free(c, d);
 }
 
 void

@@ -171,8 +171,7 @@ chq_peers_free(struct chq_client *c)
 	CHQ_LIST_FOREACH_SAFE(it, after, &c->peers.all) {
 		struct chq_peer *p = CHQ_LIST_ENTRY(it, struct chq_peer, node);
 
-		p->have_keys = false;
-		chq_receive_unpark(c, p);
+		chq_receive_free(p);
 		for (int i = 0; i < p->devs; i++)
 			dev_free(c, p->dev[i]);
 		chq_list_del(&p->node);

@@ -71,7 +71,7 @@ remove_dev(struct chq_client *c, struct chq_peer *p, int i)
 	struct chq_dev *d = p->dev[i];
 
 	chq_send_device_gone(c, d);
-	chq_receive_drop(c, d);
+	chq_order_end(c, d);
 	p->dev[i] = p->dev[--p->devs];
 	sodium_memzero(d, sizeof(*d));
 	free(d);

@@ -78,7 +78,7 @@ open_frame(struct chq_client *c, struct chq_dev *d, const struct chq_frame_hdr *
 	sodium_memzero(inner, sizeof(inner));
 }
 
-/* Is it from somebody whom we may know, and are his keys there? */
+/* Is it from somebody whom we may know, and are his keys there? What was receipted waits for them. */
 static void
 take(struct chq_client *c, const struct chq_frame_hdr *h, const uint8_t *payload, size_t len,
      bool replayed)
@@ -94,16 +94,16 @@ take(struct chq_client *c, const struct chq_frame_hdr *h, const uint8_t *payload
 		chq_count(c, CHQ_STAT_DROP_NO_KEYS);
 		return;
 	}
-	if (p->changed) {
+	if (p->changed && !replayed) {
 		chq_count(c, CHQ_STAT_DROP_KEY_CHANGED);
 		return;
 	}
-	if (p->have_keys && d) {
+	if (!p->changed && p->have_keys && d) {
 		open_frame(c, d, h, payload, len, replayed);
 		return;
 	}
 	chq_peer_refresh(c, p, p->have_keys ? REFETCH_MS : 2000);
-	if (!p->fetching || !park(c, p, h, payload, len, replayed))
+	if ((!p->fetching && !replayed) || !park(c, p, h, payload, len, replayed))
 		chq_count(c, CHQ_STAT_DROP_NO_KEYS);
 }
 
@@ -125,7 +125,20 @@ chq_receive_frame(struct chq_client *c, const struct chq_frame_hdr *h, const uin
 	take(c, h, payload, len, false);
 }
 
-/* The keys are there, or will not come. */
+static void
+unpark(struct chq_client *c, struct chq_peer *p, const struct chq_parked *k)
+{
+	struct chq_dev *d = chq_peer_dev(p, CHQ_PARTY_DEVICE(k->h.party));
+
+	if (!p->changed && p->have_keys && d)
+		open_frame(c, d, &k->h, k->payload, k->len, k->replayed);
+	else if (k->replayed && (p->changed || !p->have_keys))
+		park(c, p, &k->h, k->payload, k->len, true);
+	else
+		chq_count(c, p->changed ? CHQ_STAT_DROP_KEY_CHANGED : CHQ_STAT_DROP_NO_KEYS);
+}
+
+/* The keys are there, or will not come now. */
 void
 chq_receive_unpark(struct chq_client *c, struct chq_peer *p)
 {
@@ -141,23 +154,44 @@ chq_receive_unpark(struct chq_client *c, struct chq_peer *p)
 	p->parked_count = 0;
 	while (!chq_list_empty(&frames)) {
 		struct chq_parked *k = CHQ_LIST_ENTRY(frames.next, struct chq_parked, node);
-		struct chq_dev *d = chq_peer_dev(p, CHQ_PARTY_DEVICE(k->h.party));
 
 		chq_list_del(&k->node);
-		if (p->changed)
-			chq_count(c, CHQ_STAT_DROP_KEY_CHANGED);
-		else if (p->have_keys && d)
-			open_frame(c, d, &k->h, k->payload, k->len, k->replayed);
-		else
-			chq_count(c, CHQ_STAT_DROP_NO_KEYS);
+		unpark(c, p, k);
 		free(k);
 	}
+}
+
+void
+chq_receive_free(struct chq_peer *p)
+{
+	while (!chq_list_empty(&p->parked)) {
+		struct chq_parked *k = CHQ_LIST_ENTRY(p->parked.next, struct chq_parked, node);
+
+		chq_list_del(&k->node);
+		free(k);
+	}
+	p->parked_count = 0;
+}
+
+static bool
+prekey_is_here(const struct chq_client *c, const uint8_t *payload, size_t len)
+{
+	uint32_t prekey_id;
+	uint8_t eph[32];
+
+	return chq_e2e_payload_head(payload, len, &prekey_id, eph) == CHQ_OK &&
+	       chq_identity_prekey(&c->id, prekey_id);
 }
 
 static void
 replay(void *arg, const struct chq_frame_hdr *h, const uint8_t *payload, uint16_t len)
 {
-	take(arg, h, payload, len, true);
+	struct chq_client *c = arg;
+
+	if (prekey_is_here(c, payload, len))
+		take(c, h, payload, len, true);
+	else
+		chq_count(c, CHQ_STAT_DROP_PREKEY);
 }
 
 uint64_t
@@ -172,15 +206,12 @@ chq_receive_run(struct chq_client *c)
 	CHQ_LIST_FOREACH(it, &c->peers.all) {
 		struct chq_peer *p = CHQ_LIST_ENTRY(it, struct chq_peer, node);
 
+		if (p->parked_count && !p->fetching && chq_online(c)) {
+			chq_peer_refresh(c, p, REFETCH_MS);
+			due = chq_min64(due, p->fetched_ms + REFETCH_MS);
+		}
 		for (int i = 0; i < p->devs; i++)
 			due = chq_min64(due, chq_order_run(c, p->dev[i]));
 	}
 	return due;
-}
-
-/* A device that is no more: what waits for others is shown as it is. */
-void
-chq_receive_drop(struct chq_client *c, struct chq_dev *d)
-{
-	chq_order_free(c, d);
 }

@@ -254,12 +254,15 @@ cli_print_message(struct cli *cli, const struct chq_event *ev)
 	if (cli->json) {
 		printf("{\"event\":\"message\",\"from\":");
 		out_json_string(stdout, from, strlen(from));
-		printf(",\"account\":%llu,\"device\":%u,\"id\":\"%llu\",\"app\":%u,\"text\":",
+		printf(",\"account\":%llu,\"device\":%u,\"id\":\"%llu\",\"app\":%u,\"gap\":%s,"
+		       "\"text\":",
 		       (unsigned long long)ev->account, ev->device, (unsigned long long)ev->message,
-		       ev->app);
+		       ev->app, ev->gap ? "true" : "false");
 		out_json_string(stdout, (const char *)ev->data, ev->len);
 		printf("}\n");
 	} else {
+		if (ev->gap)
+			printf("-- something that was sent before this has not come:\n");
 		out_text(stdout, from, strlen(from));
 		fputs(": ", stdout);
 		if (ev->app)

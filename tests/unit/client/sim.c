@@ -291,6 +291,7 @@ remember(struct sim_client *k, const struct chq_event *ev)
 		m->from = ev->account;
 		m->id = ev->message;
 		m->len = ev->len;
+		m->gap = ev->gap;
 		snprintf(m->text, sizeof(m->text), "%s", (const char *)ev->data);
 	}
 	if (ev->type == CHQ_EV_MESSAGE_STATE && k->states < SIM_TEXTS * 3)

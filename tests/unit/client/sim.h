@@ -44,6 +44,7 @@ struct sim_shown {
 	uint64_t id;
 	char text[64];
 	size_t len;
+	bool gap;
 };
 
 struct sim_state {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "client/client.h"
 
 #define MANY 300
 
@@ -200,44 +201,107 @@ after_a_failed_message_the_next_one_is_shown_at_once(void **state)
 	sim_free(s);
 }
 
+static uint64_t newest, seventh;
+static int messages;
+
 static bool
 swallow_seventh(struct sim *s, uint64_t to, struct chq_frame_hdr *h, uint8_t *payload,
 		uint16_t *len)
 {
-	static uint64_t seventh;
-
+	(void)s;
 	(void)to;
 	(void)payload;
 	(void)len;
 	if (h->flags & CHQ_F_RECEIPT)
 		return true;
-	if (s->forwarded == 6)
-		seventh = h->message;
-	s->forwarded++;
+	if (h->message > newest) {
+		newest = h->message;
+		if (++messages == 7)
+			seventh = newest;
+	}
 	return h->message != seventh;
 }
 
-static void
-what_the_sender_gave_up_is_no_longer_waited_for(void **state)
+/* Alice writes ten messages; the seventh does not come, so Bob holds, and has receipted, the last three. */
+static struct sim *
+bob_holds_three(void)
 {
-	struct sim *s = sim_logged_in(2);
+	struct sim *s = sim_logged_in(3);
 	char text[16];
 
-	(void)state;
-	s->forwarded = 0;
+	newest = seventh = 0;
+	messages = 0;
 	s->on_forward = swallow_seventh;
 	for (int i = 0; i < 10; i++) {
 		snprintf(text, sizeof(text), "%d", i);
 		sim_say(s, 0, 1, text);
 		sim_run(s, 50);
 	}
-	assert_true(s->client[1].shown_count < 10);
+	sim_run(s, 1000);
+	assert_int_equal(s->client[1].shown_count, 6);
+	assert_int_equal(ended(s, 0, CHQ_MSG_DELIVERED), 9);
+	return s;
+}
+
+static void
+what_the_sender_gave_up_is_no_longer_waited_for(void **state)
+{
+	struct sim *s = bob_holds_three();
+
+	(void)state;
 	expected = 9;
 	assert_true(sim_until(s, bob_has_all, CHQ_RECEIPT_WAIT_MS + CHQ_GAP_WAIT_MS));
 	assert_int_equal(ended(s, 0, CHQ_MSG_FAILED), 1);
 	assert_int_equal(ended(s, 0, CHQ_MSG_DELIVERED), 9);
-	for (int i = 1; i < 9; i++)
+	for (int i = 1; i < 9; i++) {
 		assert_true(s->client[1].shown[i].id > s->client[1].shown[i - 1].id);
+		assert_int_equal(s->client[1].shown[i].gap, i == 6); /* and the user is told */
+	}
+	sim_free(s);
+}
+
+static void
+no_keys(struct sim *s, Chasqui__KeysReply *reply)
+{
+	(void)s;
+	reply->account_key.len = 0;
+}
+
+static void
+what_was_receipted_is_shown_though_its_senders_keys_come_late(void **state)
+{
+	struct sim *s = bob_holds_three();
+
+	(void)state;
+	sim_kill(s, 1);
+	s->on_keys = no_keys;
+	sim_open(s, 1);
+	sim_run(s, 5000);
+	s->on_keys = NULL;
+	sim_say(s, 2, 1, "from carol");
+	sim_run(s, 5000);
+	assert_int_equal(sim_count_shown(s, 1, "from carol"), 1);
+	expected = 6 + 1 + 3;
+	assert_true(sim_until(s, bob_has_all, 2 * CHQ_GAP_WAIT_MS));
+	assert_int_equal(sim_count_shown(s, 1, "9"), 1);
+	sim_free(s);
+}
+
+static void
+what_was_receipted_is_shown_though_its_senders_device_is_no_more(void **state)
+{
+	struct sim *s = bob_holds_three();
+	struct chq_identity *alice = &s->client[0].c->id;
+
+	(void)state;
+	alice->device = 2;
+	alice->list_version++;
+	chq_publish_due(s->client[0].c);
+	sim_run(s, 1000);
+	chq_client_fetch_keys(s->client[1].c, sim_account_of(0));
+	sim_run(s, 1000);
+	assert_int_equal(s->client[1].shown_count, 9);
+	assert_int_equal(sim_count_shown(s, 1, "9"), 1);
 	sim_free(s);
 }
 
@@ -465,6 +529,8 @@ main(void)
 		cmocka_unit_test(a_message_to_somebody_absent_fails_as_offline),
 		cmocka_unit_test(after_a_failed_message_the_next_one_is_shown_at_once),
 		cmocka_unit_test(what_the_sender_gave_up_is_no_longer_waited_for),
+		cmocka_unit_test(what_was_receipted_is_shown_though_its_senders_keys_come_late),
+		cmocka_unit_test(what_was_receipted_is_shown_though_its_senders_device_is_no_more),
 		cmocka_unit_test(a_receiver_that_is_killed_shows_nothing_twice_and_loses_nothing),
 		cmocka_unit_test(a_sender_that_is_restarted_goes_on_at_once),
 		cmocka_unit_test(an_event_that_was_not_handled_is_not_receipted_and_comes_again),
