@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/unix_listen.h"
 #include "control/control.h"
 #include "control/ctl_verbs.h"
 
@@ -388,8 +389,8 @@ server_alive(const struct sockaddr_un *un)
 	return alive;
 }
 
-static void
-server_group(const char *path, const char *name)
+static gid_t
+server_group(const char *name)
 {
 	const struct group *g = *name ? getgrnam(name) : NULL;
 
@@ -397,11 +398,7 @@ server_group(const char *path, const char *name)
 		CHQ_LOG_WARN("ctl-group-absent",
 			     "group=%s note=\"the socket is for its owner and root alone\"",
 			     CHQ_Q(name));
-	if (!g)
-		return;
-	if (chown(path, (uid_t)-1, g->gr_gid) != 0)
-		CHQ_LOG_WARN("ctl-group", "group=%s error=%s", CHQ_Q(name),
-			     chq_errname(chq_errno()));
+	return g ? g->gr_gid : (gid_t)-1;
 }
 
 /* Return: a listening socket; CHQ_EADDRINUSE; CHQ_EEXIST; a negated errno. */
@@ -410,8 +407,8 @@ server_listen(const char *path, const char *group)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	struct stat st;
-	mode_t mask;
-	int fd, rc;
+	gid_t gid;
+	int fd;
 
 	if (strlen(path) >= sizeof(un.sun_path))
 		return CHQ_ENAMETOOLONG;
@@ -420,22 +417,12 @@ server_listen(const char *path, const char *group)
 		return CHQ_EADDRINUSE;
 	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
 		return CHQ_EEXIST; /* not ours to remove */
-	if (unlink(path) != 0 && errno != ENOENT)
-		return chq_errno();
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return chq_errno();
-	mask = umask(0117);
-	rc = bind(fd, (const struct sockaddr *)&un, sizeof(un)) ? chq_errno() : CHQ_OK;
-	umask(mask);
-	if (!rc) {
-		server_group(path, group);
-		rc = listen(fd, CLIENTS_MAX) ? chq_errno() : CHQ_OK;
-	}
-	if (!rc)
-		return fd;
-	close(fd);
-	return rc;
+	gid = server_group(group);
+	fd = chq_unix_listen(path, SOCK_STREAM, gid, CLIENTS_MAX);
+	if (fd >= 0 && gid != (gid_t)-1 && lstat(path, &st) == 0 && st.st_gid != gid)
+		CHQ_LOG_WARN("ctl-group", "group=%s error=%s", CHQ_Q(group),
+			     chq_errname(CHQ_EPERM));
+	return fd;
 }
 
 int

@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "dataplane/unix_listen.h"
+#include "base/unix_listen.h"
 
 /* Bytes that the kernel may hold for control before we see EAGAIN: a few hundred datagrams. */
 #define SEND_BUFFER_BYTES (1024 * 1024)

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "dataplane/unix_listen.h"
+#include "base/unix_listen.h"
 #include "proto/ctl.h"
 
 int

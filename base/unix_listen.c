@@ -1,4 +1,4 @@
-#include "dataplane/unix_listen.h"
+#include "base/unix_listen.h"
 
 #include <fcntl.h>
 #include <string.h>

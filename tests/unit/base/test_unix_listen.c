@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "dataplane/unix_listen.h"
+#include "base/unix_listen.h"
 
 struct place {
 	char dir[64], path[96], victim[96];
@@ -127,5 +127,5 @@ main(void)
 		T(a_name_too_long_for_a_socket_is_refused),
 	};
 
-	return cmocka_run_group_tests_name("dataplane/unix_listen", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("base/unix_listen", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * dataplane/unix_listen: the unix sockets that others reach us by. The folder they stand in may
+ * base/unix_listen: the unix sockets that others reach us by. The folder they stand in may
  * belong to a user with fewer rights than ours, so no step follows a link.
  */
 #include <sys/types.h>
