@@ -9,6 +9,7 @@
 #include "control/ctl_server.h"
 #include "control/dp.h"
 #include "control/life.h"
+#include "control/login.h"
 #include "control/push.h"
 #include "control/store_open.h"
 #include "proto/aead.h"
@@ -31,6 +32,7 @@ const struct control_timing control_timing_default = {
 	.linger_ms = 30000,
 	.confirm_ms = 30000,
 	.hello_keep_ms = 10000,
+	.enroll_ms = 1500, /* with all else, the client has its answer within 2 s */
 	.tick_ms = 250,
 };
 
@@ -60,6 +62,7 @@ control_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	push_tick(ctl, now_ms);
 	life_tick(ctl, now_ms);
+	login_tick(ctl, now_ms);
 	ctl_server_tick(ctl->ctl, now_ms);
 }
 
@@ -106,6 +109,7 @@ control_tables_init(struct control *ctl)
 
 	sessions_init(&ctl->sessions);
 	chq_list_init(&ctl->pushing);
+	chq_list_init(&ctl->enrolling);
 	views_init(&ctl->views);
 	hello_cache_init(&ctl->hellos, HELLO_CACHE_MAX, ctl->timing.hello_keep_ms);
 	limits_init(&ctl->fail_account, account->count, account->per_ms, LIMIT_KEYS_MAX);

@@ -37,7 +37,8 @@ struct control_timing {
 	unsigned linger_ms; /* a replaced session still counts so long */
 	unsigned confirm_ms; /* a session that is logged in by its device waits so long for a frame */
 	unsigned hello_keep_ms;
-	unsigned tick_ms; /* how often what is due is looked for */
+	unsigned enroll_ms; /* a login waits so long for the store to write its device */
+	unsigned tick_ms;   /* how often what is due is looked for */
 };
 
 extern const struct control_timing control_timing_default;
@@ -78,6 +79,7 @@ struct control {
 	struct views views;
 	struct hello_cache hellos;
 	struct limits fail_account, fail_address;
+	struct chq_list enrolling;		 /* login.c's */
 	char dummy_hash[crypto_pwhash_STRBYTES]; /* of nobody's password, with the current cost */
 	uint64_t message_last;
 	struct ctl_server *ctl;

@@ -27,8 +27,11 @@ struct login {
 	struct write_op op;
 	struct control *ctl;
 	struct chq_dp_ref ref;
-	struct login_keys keys; /* of the limits */
-	bool known;		/* the name is an account's that has a password */
+	uint64_t request;
+	struct chq_list of_enrolling; /* while the store writes its device */
+	uint64_t waits_ms;	      /* monotonic: until then */
+	struct login_keys keys;	      /* of the limits */
+	bool known;		      /* the name is an account's that has a password */
 	bool right;
 	uint64_t account;
 	char hash[crypto_pwhash_STRBYTES];
@@ -46,6 +49,7 @@ struct login {
 static void
 login_free(struct login *l)
 {
+	chq_list_del(&l->of_enrolling);
 	sodium_memzero(l, sizeof(*l));
 	free(l);
 }
@@ -56,7 +60,9 @@ login_session(const struct login *l)
 {
 	struct session *s = session_find(&l->ctl->sessions, l->ref);
 
-	return s && s->state == SESSION_PRELOGIN && s->login && s->login->busy ? s : NULL;
+	if (!s || s->state != SESSION_PRELOGIN || !s->login)
+		return NULL;
+	return s->login->busy && s->login->request == l->request ? s : NULL;
 }
 
 static void
@@ -232,14 +238,50 @@ login_enrolled(struct write_op *op, int rc)
 {
 	struct login *l = CHQ_CONTAINER_OF(op, struct login, op);
 
+	chq_list_del(&l->of_enrolling);
 	if (rc) {
-		login_fail(l, rc);
+		/* That there is no room left is the server's trouble, not that of this account. */
+		login_fail(l, rc == CHQ_ENOSPC || rc == CHQ_EFULL ? CHQ_EUNAVAIL : rc);
 		return;
 	}
 	CHQ_LOG_INFO("device-enrolled", "account=%llu device=%u", (unsigned long long)l->account,
 		     l->device);
 	login_tell(l);
 	login_open(l);
+}
+
+/* Return: codes of write_submit(). */
+static int
+login_enroll(struct login *l)
+{
+	int rc;
+
+	l->op.job = login_enroll_job;
+	l->op.done = login_enrolled;
+	rc = write_submit(l->ctl, &l->op);
+	if (rc)
+		return rc;
+	l->waits_ms = control_now_ms() + l->ctl->timing.enroll_ms;
+	chq_list_add_tail(&l->ctl->enrolling, &l->of_enrolling);
+	return CHQ_OK;
+}
+
+/* What the store writes after all stays written: the client's next attempt finds its device enrolled. */
+void
+login_tick(struct control *ctl, uint64_t now_ms)
+{
+	CHQ_LIST_FOREACH_SAFE(it, after, &ctl->enrolling) {
+		struct login *l = CHQ_LIST_ENTRY(it, struct login, of_enrolling);
+		struct session *s = login_session(l);
+
+		if (l->waits_ms > now_ms)
+			break;
+		chq_list_del(&l->of_enrolling);
+		control_count(ctl, COUNT_STORE_FAILED);
+		CHQ_LOG_ERROR("store-write-late", "ms=%u", ctl->timing.enroll_ms);
+		if (s)
+			login_refuse(ctl, s, CHASQUI__CODE__E_UNAVAIL, 0);
+	}
 }
 
 static uint8_t
@@ -303,11 +345,8 @@ login_allowed(struct login *l)
 		login_open(l);
 		return;
 	}
-	if (rc == CHQ_ENOENT) {
-		l->op.job = login_enroll_job;
-		l->op.done = login_enrolled;
-		rc = write_submit(l->ctl, &l->op);
-	}
+	if (rc == CHQ_ENOENT)
+		rc = login_enroll(l);
 	if (rc)
 		login_fail(l, rc);
 }
@@ -375,6 +414,8 @@ login_new(struct control *ctl, struct session *s, const Chasqui__LoginRequest *m
 		return NULL;
 	l->ctl = ctl;
 	l->ref = session_ref(s);
+	l->request = s->login->request;
+	chq_list_init(&l->of_enrolling);
 	l->enroll = m->enroll;
 	l->kind = s->kind;
 	l->job.work = login_work;
