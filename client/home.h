@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define CHQ_HOME_FILE_MAX (16u << 20) /* bytes; a larger file is damaged */
+#define CHQ_HOME_FILE_MAX (128u << 20) /* bytes; a larger file is damaged */
 
 struct chq_home {
 	char path[3072];

@@ -106,6 +106,34 @@ chq_seen_has(const struct chq_seen *s, uint64_t party, uint64_t id)
 	return at < from->count && from->id[at] == id;
 }
 
+/* How many ids of each device are remembered when old ones are forgotten. */
+static size_t
+keep(const struct chq_seen *s)
+{
+	size_t each = CHQ_SEEN_TOTAL / s->by_party.count;
+
+	return each > CHQ_SEEN_KEEP ? CHQ_SEEN_KEEP : each < CHQ_SEEN_LEAST ? CHQ_SEEN_LEAST : each;
+}
+
+static void
+trim(struct chq_seen *s, struct sender *from)
+{
+	size_t n = keep(s);
+
+	if (from->count > n)
+		raise_floor(s, from, from->id[from->count - n - 1]);
+}
+
+static void
+trim_all(struct chq_seen *s)
+{
+	struct sender *from;
+
+	CHQ_MAP_FOREACH(from, &s->by_party)
+		trim(s, from);
+	s->trim_at = s->live < CHQ_SEEN_TOTAL ? 2 * CHQ_SEEN_TOTAL : 2 * s->live;
+}
+
 static int
 sender_add(struct chq_seen *s, struct sender *from, uint64_t id)
 {
@@ -127,7 +155,9 @@ sender_add(struct chq_seen *s, struct sender *from, uint64_t id)
 	from->count++;
 	s->live++;
 	if (from->count > CHQ_SEEN_MAX)
-		raise_floor(s, from, from->id[from->count - CHQ_SEEN_KEEP - 1]);
+		trim(s, from);
+	if (s->live > s->trim_at)
+		trim_all(s);
 	return CHQ_OK;
 }
 
@@ -195,6 +225,7 @@ chq_seen_load(struct chq_seen *s, const struct chq_home *home)
 	chq_map_init(&s->by_party);
 	s->home = home;
 	s->fd = -1;
+	s->trim_at = 2 * CHQ_SEEN_TOTAL;
 	err = chq_home_read(home, FILE_NAME, &data, &len);
 	if (err == CHQ_ENOENT)
 		err = CHQ_OK;
@@ -233,12 +264,16 @@ int
 chq_seen_log(struct chq_seen *s, uint64_t party, uint64_t id)
 {
 	uint8_t record[RECORD_LEN];
+	int err;
 
-	if (s->records > 2 * s->live + SPARE_RECORDS)
+	if (s->fd < 0 || s->records > 2 * s->live + SPARE_RECORDS)
 		return compact(s);
 	record_put(record, party, id, KIND_ID);
-	if (write(s->fd, record, RECORD_LEN) != RECORD_LEN)
-		return chq_errno();
-	s->records++;
-	return CHQ_OK;
+	if (write(s->fd, record, RECORD_LEN) == RECORD_LEN) {
+		s->records++;
+		return CHQ_OK;
+	}
+	/* Behind half a record nothing could be read. */
+	err = chq_errno();
+	return ftruncate(s->fd, (off_t)(s->records * RECORD_LEN)) < 0 ? chq_errno() : err;
 }

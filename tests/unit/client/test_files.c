@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -311,6 +313,72 @@ messages_shown_are_remembered_over_a_restart_and_memory_is_bounded(void **state)
 	chq_home_close(&h);
 }
 
+/* No file may grow beyond @bytes, as on a disk that is full there; 0: no limit. */
+static void
+limit_files(rlim_t bytes)
+{
+	struct rlimit limit = { .rlim_max = RLIM_INFINITY };
+
+	signal(SIGXFSZ, SIG_IGN);
+	limit.rlim_cur = bytes ? bytes : RLIM_INFINITY;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void
+a_journal_that_did_not_fit_on_the_disk_is_still_whole(void **state)
+{
+	struct chq_seen s;
+	struct chq_home h;
+
+	(void)state;
+	open_home(&h);
+	assert_int_equal(chq_home_write(&h, "seen", "", 0), CHQ_OK);
+	assert_int_equal(chq_seen_load(&s, &h), CHQ_OK);
+	assert_int_equal(chq_seen_log(&s, PARTY, 1), CHQ_OK);
+	limit_files((rlim_t)size_of("seen") + 10);
+	assert_true(chq_seen_log(&s, PARTY, 2) < 0);
+	limit_files(0);
+	assert_int_equal(chq_seen_log(&s, PARTY, 3), CHQ_OK);
+	assert_int_equal(chq_seen_log(&s, PARTY, 4), CHQ_OK);
+	chq_seen_free(&s);
+	assert_int_equal(chq_seen_load(&s, &h), CHQ_OK);
+	assert_true(chq_seen_has(&s, PARTY, 1));
+	assert_false(chq_seen_has(&s, PARTY, 2));
+	assert_true(chq_seen_has(&s, PARTY, 3));
+	assert_true(chq_seen_has(&s, PARTY, 4));
+	chq_seen_free(&s);
+	chq_home_close(&h);
+}
+
+static void
+messages_of_very_many_devices_leave_a_journal_that_can_be_read(void **state)
+{
+	struct chq_seen s;
+	struct chq_home h;
+
+	(void)state;
+	open_home(&h);
+	assert_int_equal(chq_home_write(&h, "seen", "", 0), CHQ_OK);
+	assert_int_equal(chq_seen_load(&s, &h), CHQ_OK);
+	for (uint64_t party = 0; party < 800; party++) {
+		for (uint64_t id = 1; id <= CHQ_SEEN_KEEP; id++) {
+			assert_int_equal(chq_seen_add(&s, PARTY + party, id), CHQ_OK);
+			assert_int_equal(chq_seen_log(&s, PARTY + party, id), CHQ_OK);
+		}
+	}
+	assert_true(s.live <= 2 * CHQ_SEEN_TOTAL);
+	assert_true(size_of("seen") <= 16 << 20);
+	chq_seen_free(&s);
+	assert_int_equal(chq_seen_load(&s, &h), CHQ_OK);
+	for (uint64_t party = 0; party < 800; party++) {
+		for (uint64_t id = 1; id <= CHQ_SEEN_KEEP; id++)
+			assert_true(chq_seen_has(&s, PARTY + party, id));
+		assert_false(chq_seen_has(&s, PARTY + party, CHQ_SEEN_KEEP + 1));
+	}
+	chq_seen_free(&s);
+	chq_home_close(&h);
+}
+
 static int replayed;
 
 static void
@@ -388,6 +456,8 @@ main(void)
 		cmocka_unit_test(names_of_pinned_accounts_survive_a_restart_and_are_bounded),
 		cmocka_unit_test(
 			messages_shown_are_remembered_over_a_restart_and_memory_is_bounded),
+		cmocka_unit_test(a_journal_that_did_not_fit_on_the_disk_is_still_whole),
+		cmocka_unit_test(messages_of_very_many_devices_leave_a_journal_that_can_be_read),
 		cmocka_unit_test(held_frames_come_back_up_to_one_that_is_torn),
 		cmocka_unit_test(the_window_takes_each_number_once_and_225_behind_the_newest),
 	};
