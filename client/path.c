@@ -121,6 +121,14 @@ silence_ends(const struct chq_client *c)
 	return due;
 }
 
+/* While a lost session is replaced nobody is asked; one that is renewed must not fall silent. */
+static bool
+asking(const struct chq_client *c)
+{
+	return c->cur.used && (c->hs.state == CHQ_HS_IDLE || c->path.pings > 0 ||
+			       c->connection == CHQ_CONN_LOGGED_IN);
+}
+
 uint64_t
 chq_path_run(struct chq_client *c)
 {
@@ -132,11 +140,11 @@ chq_path_run(struct chq_client *c)
 			ping_again(c);
 	}
 	due = c->path.send_failed ? c->path.reopened_ms + REOPEN_EVERY_MS : CHQ_NEVER;
-	if (!c->cur.used || (c->hs.state != CHQ_HS_IDLE && c->path.pings == 0))
+	if (!asking(c))
 		return due;
 	if (c->now_ms >= (c->path.pings ? c->path.next_ping_ms : silence_ends(c)))
 		ping_again(c);
-	if (c->hs.state != CHQ_HS_IDLE && c->path.pings == 0)
+	if (!asking(c))
 		return due;
 	return chq_min64(due, c->path.pings ? c->path.next_ping_ms : silence_ends(c));
 }

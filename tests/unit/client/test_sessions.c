@@ -309,6 +309,31 @@ a_session_is_renewed_within_24_hours_and_nothing_is_lost(void **state)
 	sim_free(s);
 }
 
+/* A relay counts as absent who is silent for 90 s. */
+static void
+a_renewal_that_is_not_answered_does_not_silence_the_session(void **state)
+{
+	struct sim *s = sim_logged_in(1);
+	struct sim_session *x = relay_session_of(s, 0);
+	uint64_t sent;
+
+	(void)state;
+	sim_run(s, UINT64_C(26) * 3600000 / 2);
+	s->control_down = true;
+	sim_run(s, UINT64_C(27) * 3600000 / 2);
+	assert_int_equal(renewed(s), 1);
+	for (int i = 0; i < 20; i++) {
+		sent = x->seq;
+		sim_run(s, 60000);
+		assert_true(x->seq > sent); /* a PING was answered */
+	}
+	assert_int_equal(chq_client_connection(s->client[0].c), CHQ_CONN_LOGGED_IN);
+	s->control_down = false;
+	sim_run(s, 60000);
+	assert_int_equal(renewed(s), 2);
+	sim_free(s);
+}
+
 static void
 silence_of_the_server_is_noticed_and_the_chat_goes_on_by_itself(void **state)
 {
@@ -553,6 +578,7 @@ main(void)
 		cmocka_unit_test(a_certificate_that_is_damaged_or_over_is_refused),
 		cmocka_unit_test(a_version_below_the_best_common_one_ends_the_handshake),
 		cmocka_unit_test(a_session_is_renewed_within_24_hours_and_nothing_is_lost),
+		cmocka_unit_test(a_renewal_that_is_not_answered_does_not_silence_the_session),
 		cmocka_unit_test(silence_of_the_server_is_noticed_and_the_chat_goes_on_by_itself),
 		cmocka_unit_test(a_relay_that_is_away_for_20_seconds_costs_no_message),
 		cmocka_unit_test(a_control_process_that_is_away_does_not_stop_the_chat),
