@@ -21,6 +21,7 @@
 	X(LOGIN_LIMITED,    "login_limited",    "refused, too many failures")              \
 	X(LOGIN_BUSY,       "login_busy",       "refused, too many at once")               \
 	X(HASHED,           "hashed",           "password hashes computed")                \
+	X(REHASHED,         "rehashed",         "hashes brought to the configured cost")   \
 	X(REQUEST,          "request",          "requests of clients")                     \
 	X(REQUEST_AGAIN,    "request_again",    "mutations answered from the store")       \
 	X(REQUEST_BAD,      "request_bad",      "frames to the server that are no message")\

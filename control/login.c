@@ -11,6 +11,7 @@
 #include "control/life.h"
 #include "control/login_keys.h"
 #include "control/push.h"
+#include "control/pwhash.h"
 #include "control/write.h"
 #include "proto/password.h"
 #include "store/account.h"
@@ -35,6 +36,7 @@ struct login {
 	bool right;
 	uint64_t account;
 	char hash[crypto_pwhash_STRBYTES];
+	char fresh[crypto_pwhash_STRBYTES]; /* to take the place of hash; empty if that may stay */
 	char password[CHQ_PASSWORD_MAX + 1];
 	size_t password_len;
 
@@ -339,6 +341,8 @@ login_allowed(struct login *l)
 		return;
 	}
 	login_keys_refund(l->ctl, &l->keys);
+	if (l->fresh[0])
+		pwhash_replace(l->ctl, l->account, l->hash, l->fresh);
 	l->grant_epoch = a.grant_epoch;
 	rc = login_device(l);
 	if (rc == CHQ_OK) {
@@ -358,6 +362,8 @@ login_work(struct pool_job *job)
 	struct login *l = CHQ_CONTAINER_OF(job, struct login, job);
 
 	l->right = crypto_pwhash_str_verify(l->hash, l->password, l->password_len) == 0;
+	if (l->known && l->right)
+		pwhash_fresh(l->ctl->conf, l->hash, l->password, l->password_len, l->fresh);
 	sodium_memzero(l->password, sizeof(l->password));
 }
 
@@ -380,8 +386,8 @@ login_checked(struct pool_job *job)
 }
 
 /*
- * Whose hash is it to be compared with? A name that is nobody's is compared with a hash of the same
- * cost, so that neither answer nor time tells it from a wrong password.
+ * Whose hash is it to be compared with? A name that is nobody's is compared with a hash of a cost that
+ * accounts have, so that neither answer nor time tells it from a wrong password.
  */
 static int
 login_find(struct login *l, const char *name)
@@ -392,9 +398,10 @@ login_find(struct login *l, const char *name)
 
 	if (rc)
 		return rc;
-	rc = store_account_find(txn, name, strlen(name), &a);
+	rc = pwhash_stand_in(l->ctl, txn, l->keys.name, l->keys.name_len, l->hash);
+	if (!rc)
+		rc = store_account_find(txn, name, strlen(name), &a);
 	store_read_end(l->ctl->reader);
-	memcpy(l->hash, l->ctl->dummy_hash, sizeof(l->hash));
 	if (rc == CHQ_OK && a.pwhash[0]) {
 		l->known = true;
 		l->account = a.id;

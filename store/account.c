@@ -123,6 +123,18 @@ store_account_find(struct store_txn *t, const char *login, size_t login_bytes,
 }
 
 int
+store_account_last(struct store_txn *t, uint64_t *id)
+{
+	uint64_t next;
+	int rc = store_meta_get(t, STORE_META_NEXT_ACCOUNT, &next);
+
+	if (rc != 0)
+		return rc;
+	*id = next - 1;
+	return next ? 0 : CHQ_ECORRUPT;
+}
+
+int
 store_account_list(struct store_txn *t, uint64_t after, struct store_account *out, size_t max,
 		   size_t *n)
 {

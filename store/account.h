@@ -51,6 +51,9 @@ int store_account_find(struct store_txn *t, const char *login, size_t login_byte
 int store_account_list(struct store_txn *t, uint64_t after, struct store_account *out, size_t max,
 		       size_t *n);
 
+/* The highest id given so far, 0 if none was. Return: 0; CHQ_ECORRUPT. */
+int store_account_last(struct store_txn *t, uint64_t *id);
+
 /* Rename; the id and all that hangs on it stay. Return: as _add. Its own name is free to it. */
 int store_account_rename(struct store_txn *t, uint64_t id, const char *login, uint64_t now_ms);
 
