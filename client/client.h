@@ -134,7 +134,8 @@ struct chq_contacts {
 #define CHQ_AHEAD_MAX	  128 /* frames sent after one that has no receipt yet */
 #define CHQ_HOLD_MAX	  256 /* frames of one device that wait for others */
 #define CHQ_STRANGERS_MAX 256 /* accounts that wrote to us and are no contacts */
-#define CHQ_PARKED_MAX	  64  /* frames of one account that wait for its keys */
+#define CHQ_PEERS_MAX	  (CHQ_CONTACTS_MAX + CHQ_STRANGERS_MAX) /* also of contacts that change */
+#define CHQ_PARKED_MAX	  64 /* frames of one account that wait for its keys */
 
 struct chq_in_key {
 	uint32_t prekey_id;
@@ -373,6 +374,8 @@ uint64_t chq_grant_handed(const struct chq_client *c, const struct chq_dev *d);
 /* K for sending is there, and @d's prekey is good? Makes it; CHQ_EAGAIN if newer keys are needed. */
 int chq_e2e_ready(struct chq_client *c, struct chq_dev *d);
 void chq_e2e_reset(struct chq_dev *d);
+/* Erase the keys that no message may use any more. */
+void chq_e2e_forget(struct chq_client *c);
 /* Payload length or a negative error; chq_e2e_ready() was 0. */
 int chq_e2e_seal_inner(struct chq_client *c, struct chq_dev *d, const struct chq_frame_hdr *h,
 		       const struct chq_inner *in, uint8_t out[CHQ_E2E_PAYLOAD_MAX]);

@@ -18,6 +18,29 @@ chq_e2e_reset(struct chq_dev *d)
 	sodium_memzero(d->in_key, sizeof(d->in_key));
 }
 
+static void
+forget_old(struct chq_client *c, struct chq_dev *d)
+{
+	for (int i = 0; i < CHQ_IN_KEYS; i++)
+		if (!chq_identity_prekey(&c->id, d->in_key[i].prekey_id))
+			sodium_memzero(&d->in_key[i], sizeof(d->in_key[i]));
+	if (d->out_have && c->now_ms < d->out_made_ms + KEY_GOOD_MS)
+		return;
+	d->out_have = false;
+	sodium_memzero(d->out_key, sizeof(d->out_key));
+}
+
+void
+chq_e2e_forget(struct chq_client *c)
+{
+	CHQ_LIST_FOREACH(it, &c->peers.all) {
+		struct chq_peer *p = CHQ_LIST_ENTRY(it, struct chq_peer, node);
+
+		for (int i = 0; i < p->devs; i++)
+			forget_old(c, p->dev[i]);
+	}
+}
+
 static uint64_t
 own_party(const struct chq_client *c)
 {

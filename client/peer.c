@@ -23,7 +23,8 @@ chq_peer_get(struct chq_client *c, uint64_t account, bool stranger)
 
 	if (p)
 		return p;
-	if (stranger && c->peers.strangers >= CHQ_STRANGERS_MAX)
+	if ((stranger && c->peers.strangers >= CHQ_STRANGERS_MAX) ||
+	    c->peers.by_account.count >= CHQ_PEERS_MAX)
 		return NULL;
 	p = calloc(1, sizeof(*p));
 	if (!p || chq_map_put_u64(&c->peers.by_account, account, p) < 0) {

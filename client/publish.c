@@ -93,6 +93,7 @@ chq_publish_run(struct chq_client *c)
 	/* A secret that is not on disk must not be published: a restart could not open what uses it. */
 	if (chq_identity_prekey_turn(&c->id, c->wall_ms)) {
 		c->publish.prekey_done = false;
+		chq_e2e_forget(c);
 		if (chq_identity_save(&c->id, &c->home) < 0) {
 			c->publish.next_ms = c->now_ms + AGAIN_MS;
 			return c->publish.next_ms;

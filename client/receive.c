@@ -67,6 +67,7 @@ open_frame(struct chq_client *c, struct chq_dev *d, const struct chq_frame_hdr *
 						     : CHQ_STAT_DROP_E2E);
 		if (err == CHQ_ECRYPTO && !replayed)
 			chq_peer_refresh(c, d->peer, REFETCH_MS);
+		sodium_memzero(inner, sizeof(inner));
 		return;
 	}
 	if (in.grant)

@@ -169,7 +169,58 @@ another_account_key_stops_sending_until_it_is_accepted(void **state)
 	sim_free(s);
 }
 
+static void
+hand_out_carols(struct sim *s, Chasqui__KeysReply *r)
+{
+	struct sim_account *carol = &s->account[2];
+
+	r->account_key.data = carol->account_key;
+	r->device_list = (ProtobufCBinaryData){ carol->list_len, carol->list };
+	r->prekey[0]->prekey.data = carol->prekey;
+}
+
+static void
+keys_of_another_account_are_not_used(void **state)
+{
+	struct sim *s = sim_logged_in(3);
+
+	(void)state;
+	s->on_keys = hand_out_carols;
+	s->on_forward = nothing_passes;
+	sim_say(s, 0, 1, "secret");
+	assert_true(sim_until(s, alice_has_failure, 60000));
+	assert_true(sim_stat(s, 0, CHQ_STAT_DROP_KEYS) > 0);
+	sim_free(s);
+}
+
 static struct sim_account before;
+
+static void
+hand_out_old_prekey(struct sim *s, Chasqui__KeysReply *r)
+{
+	(void)s;
+	if (r->account == before.id)
+		r->prekey[0]->prekey.data = before.prekey;
+}
+
+static void
+a_prekey_whose_time_is_over_is_not_used(void **state)
+{
+	struct sim *s = sim_logged_in(2);
+
+	(void)state;
+	before = s->account[1];
+	s->on_keys = hand_out_old_prekey;
+	sim_run(s, 47 * UINT64_C(3600000));
+	sim_say(s, 0, 1, "the last hour");
+	assert_true(sim_until(s, alice_has_receipt, 30000));
+	sim_run(s, 2 * UINT64_C(3600000));
+	s->on_forward = nothing_passes;
+	s->client[0].states = 0;
+	sim_say(s, 0, 1, "secret");
+	assert_true(sim_until(s, alice_has_failure, 60000));
+	sim_free(s);
+}
 
 static void
 hand_out_what_was_before(struct sim *s, Chasqui__KeysReply *r)
@@ -351,6 +402,8 @@ main(void)
 		cmocka_unit_test(a_prekey_that_the_device_did_not_sign_is_not_used),
 		cmocka_unit_test(a_device_list_that_the_account_did_not_sign_is_not_used),
 		cmocka_unit_test(another_account_key_stops_sending_until_it_is_accepted),
+		cmocka_unit_test(keys_of_another_account_are_not_used),
+		cmocka_unit_test(a_prekey_whose_time_is_over_is_not_used),
 		cmocka_unit_test(a_lower_list_version_is_refused),
 		cmocka_unit_test(
 			a_known_name_that_is_given_to_another_account_stops_both_directions),

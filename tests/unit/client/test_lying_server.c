@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "client/client.h"
 
 static bool
 alice_has_receipt(struct sim *s)
@@ -267,8 +268,14 @@ a_message_sent_to_another_person_is_not_shown(void **state)
 	s->on_forward = keep_first;
 	sim_say(s, 0, 1, "for bob alone");
 	assert_true(sim_until(s, alice_has_receipt, 5000));
+	assert_int_equal(s->client[1].shown_count, 1);
+	relay_send_frame(s, relay_session_of(s, 2), &kept_hdr, kept, kept_len);
+	/* The same with a prekey that Carol has: it was still not sealed for her. */
+	memcpy(kept, s->account[2].prekey + 16 + 8 + 1, 4);
 	relay_send_frame(s, relay_session_of(s, 2), &kept_hdr, kept, kept_len);
 	sim_run(s, 5000);
+	assert_int_equal(sim_stat(s, 2, CHQ_STAT_DROP_PREKEY), 1);
+	assert_int_equal(sim_stat(s, 2, CHQ_STAT_DROP_E2E), 1);
 	assert_int_equal(s->client[2].shown_count, 0);
 	sim_free(s);
 }
@@ -285,8 +292,11 @@ a_message_sent_back_to_its_author_is_not_shown(void **state)
 	assert_true(sim_until(s, alice_has_receipt, 5000));
 	relay_send_frame(s, relay_session_of(s, 0), &kept_hdr, kept, kept_len);
 	kept_hdr.party = CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, sim_account_of(1));
+	memcpy(kept, s->account[0].prekey + 16 + 8 + 1, 4);
 	relay_send_frame(s, relay_session_of(s, 0), &kept_hdr, kept, kept_len);
 	sim_run(s, 5000);
+	assert_int_equal(sim_stat(s, 0, CHQ_STAT_DROP_PREKEY), 1);
+	assert_int_equal(sim_stat(s, 0, CHQ_STAT_DROP_E2E), 1);
 	assert_int_equal(s->client[0].shown_count, 0);
 	sim_free(s);
 }
@@ -372,16 +382,26 @@ static void
 a_receipt_from_somebody_else_is_ignored(void **state)
 {
 	struct sim *s = sim_logged_in(3);
+	struct chq_client *carol = s->client[2].c;
+	struct chq_peer *alice;
+	uint64_t id;
 
 	(void)state;
+	sim_say(s, 0, 2, "for carol");
+	assert_true(sim_until(s, alice_has_receipt, 5000));
+	s->client[0].states = 0;
 	s->on_forward = swallow;
-	sim_say(s, 0, 1, "for bob");
+	id = sim_say(s, 0, 1, "for bob");
 	sim_run(s, 1000);
 	s->on_forward = NULL;
-	s->account[1].session = relay_session_of(s, 2); /* bob's frames go to carol */
-	sim_run(s, 10000);
+	s->account[1].session = NULL; /* it does not come later either */
+	alice = chq_peer_find(carol, sim_account_of(0));
+	assert_non_null(alice);
+	chq_receipt_add(carol, chq_peer_dev(alice, 1), id);
+	chq_client_wake(carol);
+	sim_run(s, 100);
+	assert_int_equal(sim_stat(s, 0, CHQ_STAT_DROP_RECEIPT), 1);
 	assert_false(alice_has_receipt(s));
-	assert_int_equal(s->client[2].shown_count, 0);
 	sim_free(s);
 }
 

@@ -500,6 +500,33 @@ keys_of_a_new_day_are_used_and_the_old_ones_forgotten_in_time(void **state)
 	sim_free(s);
 }
 
+static struct chq_dev *
+device(struct sim *s, int of, int i)
+{
+	struct chq_peer *p = chq_peer_find(s->client[i].c, sim_account_of(of));
+
+	assert_non_null(p);
+	return chq_peer_dev(p, 1);
+}
+
+static void
+keys_that_no_message_may_use_any_more_are_erased(void **state)
+{
+	static const uint8_t zeros[32];
+	struct sim *s = sim_logged_in(2);
+
+	(void)state;
+	sim_say(s, 0, 1, "hello");
+	expected = 1;
+	assert_true(sim_until(s, alice_has_all_receipts, 5000));
+	assert_memory_not_equal(device(s, 1, 0)->out_key, zeros, 32);
+	assert_memory_not_equal(device(s, 0, 1)->in_key[0].key, zeros, 32);
+	sim_run(s, 5 * UINT64_C(86400000));
+	assert_memory_equal(device(s, 1, 0)->out_key, zeros, 32);
+	assert_memory_equal(device(s, 0, 1)->in_key[0].key, zeros, 32);
+	sim_free(s);
+}
+
 static void
 the_queue_is_bounded(void **state)
 {
@@ -540,6 +567,7 @@ main(void)
 		cmocka_unit_test(too_fast_slows_down_and_nothing_fails),
 		cmocka_unit_test(a_refused_grant_is_fetched_anew_once),
 		cmocka_unit_test(keys_of_a_new_day_are_used_and_the_old_ones_forgotten_in_time),
+		cmocka_unit_test(keys_that_no_message_may_use_any_more_are_erased),
 		cmocka_unit_test(the_queue_is_bounded),
 	};
 
