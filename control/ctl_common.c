@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -54,8 +55,11 @@ ctl_kind(uint8_t kind)
 json_t *
 ctl_session_json(const struct session *s)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:I}", "slot",
-			 (json_int_t)s->slot, "generation", (json_int_t)s->gen, "account",
+	char name[32];
+
+	snprintf(name, sizeof(name), "%u:%u", s->slot, s->gen);
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:I}", "session", name,
+			 "slot", (json_int_t)s->slot, "generation", (json_int_t)s->gen, "account",
 			 (json_int_t)s->account, "device", (json_int_t)s->device, "kind",
 			 ctl_kind(s->kind), "state", session_state_name(s->state), "address",
 			 ctl_address(&s->path), "opened", ctl_time(s->opened_ms), "expires",

@@ -100,23 +100,44 @@ ctl_user_sessions(struct ctl_call *call)
 		sessions_answer(call, call->account);
 }
 
-/* The session that argument 0 names; NULL: the call was refused. */
+/* Return: what follows the number that @text begins with; NULL if there is none up to @max. */
+static const char *
+session_number(const char *text, unsigned long long max, unsigned long long *out)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return NULL;
+	*out = strtoull(text, &end, 10);
+	return *out <= max ? end : NULL;
+}
+
+/*
+ * The session that argument 0 names: by its slot, or slot:generation as lists show it, so that one that
+ * has taken the slot since is not meant. NULL: the call was refused.
+ */
 static struct session *
 session_named(struct ctl_call *call)
 {
-	const char *text = call->req.args[0];
+	unsigned long long slot = 0, gen = 0;
+	const char *end = session_number(call->req.args[0], CHQ_SLOT_NONE - 1, &slot);
+	bool any = end && *end == '\0';
 	struct session *s;
-	char *end;
-	unsigned long long slot = strtoull(text, &end, 10);
 
-	if (*text < '0' || *text > '9' || *end || slot >= CHQ_SLOT_NONE) {
-		ctl_refuse(call, CHQ_EARGS, "slot", "a slot is a number");
+	if (end && *end == ':')
+		end = session_number(end + 1, UINT16_MAX, &gen);
+	if (!end || *end) {
+		ctl_refuse(call, CHQ_EARGS, "session",
+			   "a session is a slot's number, or slot:generation");
 		return NULL;
 	}
 	s = session_at(&call->ctl->sessions, (uint32_t)slot);
 	if (!s)
-		ctl_refuse(call, CHQ_ENOENT, "slot", "no such session");
-	return s;
+		ctl_refuse(call, CHQ_ENOENT, "session", "no such session");
+	else if (!any && s->gen != gen)
+		ctl_refuse(call, CHQ_ENOENT, "session",
+			   "it is over: its slot is another session's");
+	return s && (any || s->gen == gen) ? s : NULL;
 }
 
 void

@@ -85,9 +85,9 @@ const struct chq_ctl_verb chq_ctl_verbs[] = {
 
 	{ "session", "list", 0, 0, CHQ_CTL_READ, CHQ_CTL_CONTROL, "",
 	  "list sessions", opts_session_list },
-	{ "session", "show", 1, 1, CHQ_CTL_READ, CHQ_CTL_CONTROL, "<slot>",
+	{ "session", "show", 1, 1, CHQ_CTL_READ, CHQ_CTL_CONTROL, "<slot or slot:generation>",
 	  "show a session", opts_none },
-	{ "session", "kick", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<slot>",
+	{ "session", "kick", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<slot or slot:generation>",
 	  "close a session; its client may log in again", opts_none },
 
 	{ "dp", "status", 0, 0, CHQ_CTL_READ, CHQ_CTL_DATAPLANE, "",

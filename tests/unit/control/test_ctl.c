@@ -63,6 +63,10 @@ garbage_is_answered_with_an_error_and_the_next_request_works(void **state)
 		"{\"noun\":\"user\",\"verb\":\"list\",\"opts\":{\"cursor\":\"x\"}}\n",
 		"{\"noun\":\"session\",\"verb\":\"kick\",\"args\":[\"-1\"]}\n",
 		"{\"noun\":\"session\",\"verb\":\"kick\",\"args\":[\"4294967295\"]}\n",
+		"{\"noun\":\"session\",\"verb\":\"kick\",\"args\":[\"0:\"]}\n",
+		"{\"noun\":\"session\",\"verb\":\"kick\",\"args\":[\":1\"]}\n",
+		"{\"noun\":\"session\",\"verb\":\"kick\",\"args\":[\"0:65537\"]}\n",
+		"{\"noun\":\"session\",\"verb\":\"kick\",\"args\":[\"0:1:1\"]}\n",
 		"{\"noun\":\"dp\",\"verb\":\"stats\"}\n",
 		"\xff\xfe\n",
 	};
@@ -243,6 +247,98 @@ sessions_are_shown_and_kicked_and_the_answer_comes_after(void **state)
 }
 
 static void
+a_session_named_as_lists_show_it_is_not_the_next_one_of_its_slot(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	const char *a;
+
+	client_online(f, &alice, 1, "alice");
+	assert_int_equal(alice.ref.slot, 0);
+	assert_int_equal(alice.ref.gen, 1);
+	a = fixture_ctl(f, "{\"noun\":\"session\",\"verb\":\"list\"}\n");
+	assert_non_null(strstr(a, "\"session\":\"0:1\""));
+	a = fixture_ctl(f, "{\"noun\":\"session\",\"verb\":\"show\",\"args\":[\"0:1\"]}\n");
+	assert_non_null(strstr(a, "\"ok\":true"));
+	client_ask(f, &alice, CHASQUI__METHOD__METHOD_LOGOUT, NULL);
+	FIX_UNTIL(f, f->slot[0].state == CHQ_DP_STATE_FREE);
+	client_online(f, &bob, 2, "bob");
+	assert_int_equal(bob.ref.slot, 0);
+	a = fixture_ctl(f, "{\"noun\":\"session\",\"verb\":\"kick\",\"args\":[\"0:1\"]}\n");
+	assert_non_null(strstr(a, "ENOENT"));
+	assert_int_equal(f->slot[0].state, CHQ_DP_STATE_OPEN);
+	a = fixture_ctl(f, "{\"noun\":\"session\",\"verb\":\"kick\",\"args\":[\"0:2\"]}\n");
+	assert_non_null(strstr(a, "\"ok\":true"));
+	assert_int_equal(f->slot[0].state, CHQ_DP_STATE_FREE);
+}
+
+static Chasqui__LoginReply *
+login_reply(struct fixture *f, const struct fix_client *c, uint64_t id)
+{
+	Chasqui__FromServer *m = client_answer(f, c, id);
+	Chasqui__LoginReply *reply;
+
+	assert_int_equal(m->response->code, CHASQUI__CODE__OK);
+	reply = (Chasqui__LoginReply *)chq_ctrl_unpack(&chasqui__login_reply__descriptor,
+						       m->response->body.data,
+						       m->response->body.len, NULL);
+	assert_non_null(reply);
+	chasqui__from_server__free_unpacked(m, NULL);
+	return reply;
+}
+
+static void
+a_login_is_told_session_server_time_and_expiry_and_user_show_says_online(void **state)
+{
+	static const char show[] = "{\"noun\":\"user\",\"verb\":\"show\",\"args\":[\"alice\"]}\n";
+	struct fixture *f = *state;
+	uint64_t before = chq_wall_ms(), life = f->conf.sessions.lifetime_ms, id;
+	struct fix_client c;
+	Chasqui__LoginReply *me;
+
+	assert_non_null(strstr(fixture_ctl(f, show), "\"status\":\"offline\""));
+	client_init(f, &c, 1);
+	client_hello(f, &c);
+	id = client_login_ask(f, &c, "alice", "secret word", true);
+	FIX_UNTIL(f, client_answers(f, &c, id) == 1);
+	me = login_reply(f, &c, id);
+	assert_int_equal(me->session, c.ref.slot | (uint64_t)c.ref.gen << 32);
+	assert_int_equal(me->server_id, f->conf.server.id);
+	assert_in_range(me->server_time_ms, before, chq_wall_ms());
+	assert_in_range(me->expiry_ms, before + life, chq_wall_ms() + life);
+	chasqui__login_reply__free_unpacked(me, NULL);
+	assert_non_null(strstr(fixture_ctl(f, show), "\"status\":\"online\""));
+	assert_non_null(strstr(fixture_ctl(f, show), "\"sessions\":1"));
+}
+
+static void
+a_login_repeated_because_its_reply_was_lost_is_told_the_same_session(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client c;
+	Chasqui__LoginRequest m = CHASQUI__LOGIN_REQUEST__INIT;
+	Chasqui__LoginReply *first, *again;
+	char name[] = "alice";
+
+	client_online(f, &c, 1, "alice");
+	first = login_reply(f, &c, c.last_id);
+	m.login = name;
+	m.attempt = c.attempt;
+	client_ask_id(f, &c, c.last_id, CHASQUI__METHOD__METHOD_LOGIN, &m.base);
+	FIX_UNTIL(f, client_answers(f, &c, c.last_id) == 2);
+	again = login_reply(f, &c, c.last_id);
+	assert_int_equal(again->session, first->session);
+	assert_int_equal(again->expiry_ms, first->expiry_ms);
+	assert_int_equal(again->account, first->account);
+	assert_int_equal(again->device, first->device);
+	assert_int_equal(f->ctl.sessions.used, 1);
+	assert_int_equal(f->opens, 1);
+	assert_int_equal(f->ctl.count[COUNT_LOGIN_PASSWORD], 1);
+	chasqui__login_reply__free_unpacked(first, NULL);
+	chasqui__login_reply__free_unpacked(again, NULL);
+}
+
+static void
 disabling_without_a_dataplane_says_that_sessions_go_on(void **state)
 {
 	struct fixture *f = *state;
@@ -346,6 +442,9 @@ main(void)
 		T(weak_passwords_and_taken_names_are_refused_and_nothing_is_stored),
 		T(no_answer_holds_a_hash_a_key_or_a_password),
 		T(sessions_are_shown_and_kicked_and_the_answer_comes_after),
+		T(a_session_named_as_lists_show_it_is_not_the_next_one_of_its_slot),
+		T(a_login_is_told_session_server_time_and_expiry_and_user_show_says_online),
+		T(a_login_repeated_because_its_reply_was_lost_is_told_the_same_session),
 		T(disabling_without_a_dataplane_says_that_sessions_go_on),
 		T(nobody_is_made_his_own_friend_and_the_answer_says_why),
 		T(pages_of_users_and_friends_hold_each_once),
