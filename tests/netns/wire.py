@@ -111,7 +111,7 @@ class Client:
 
     # handshake
 
-    def _ask(self, data, kind, seconds=8.0, repeat=0.5):
+    def ask(self, data, kind, seconds=8.0, repeat=0.5):
         """Send until a datagram of that type comes."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -127,9 +127,9 @@ class Client:
         """A new session by both HELLOs; what the WELCOME says."""
         self.forget()
         shake = Handshake(self.static, self.print)
-        shake.retry(self._ask(shake.first(), RETRY_T, seconds))
+        shake.retry(self.ask(shake.first(), RETRY_T, seconds))
         self.sent_hello = shake.second()
-        self.got_welcome = self._ask(self.sent_hello, WELCOME_T, seconds)
+        self.got_welcome = self.ask(self.sent_hello, WELCOME_T, seconds)
         return self.enter(shake, self.got_welcome)
 
     def enter(self, shake, welcome):
