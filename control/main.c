@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "base/array.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/undumpable.h"
 #include "control/control.h"
 #include "control/init.h"
 
@@ -186,16 +186,15 @@ load(const char *path, struct chq_site_conf *conf)
 static int
 run(const char *path)
 {
-	static const struct rlimit no_core = { 0, 0 }; /* a core would hold keys */
 	struct daemon d = { .path = path };
 	int rc = load(path, &d.conf);
 
 	if (rc)
 		return EXIT_FAILURE;
 	chq_log_set_level((enum chq_log_level)d.conf.log.level);
-	setrlimit(RLIMIT_CORE, &no_core);
 	signal(SIGPIPE, SIG_IGN);
 	rc = daemon_user(&d.conf);
+	chq_undumpable(); /* and only now, as another user: keys are read after this */
 	d.base = rc ? NULL : event_base_new();
 	if (d.base)
 		rc = daemon_serve(&d);
@@ -286,6 +285,7 @@ init(int argc, char **argv)
 
 	if (init_options(argc, argv, &opt) != 0)
 		return usage();
+	chq_undumpable();
 	if (control_init(&opt, invitation, sizeof(invitation), &not_after_ms, &err) != 0) {
 		fprintf(stderr, "chasqui-control: %s\n", err.text);
 		return EXIT_FAILURE;

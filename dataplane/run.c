@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "base/undumpable.h"
 #include "dataplane/driver_order.h"
 #include "dataplane/instance.h"
 #include "dataplane/manager_loop.h"
@@ -219,6 +220,7 @@ drop_privileges(struct run *r, bool detach)
 	char text[128];
 	int rc = chq_privileges_drop(r->conf->users.dataplane, detach, text, sizeof(text));
 
+	chq_undumpable();
 	if (rc)
 		CHQ_LOG_ERROR("start-refused",
 			      "reason=\"privileges cannot be dropped\" error=\"%s\"",
@@ -256,6 +258,7 @@ start(struct run *r, bool detach)
 	if (rc)
 		return rc;
 	chq_memlock_raise();
+	chq_undumpable(); /* before the tables with the keys of sessions */
 	rc = tables_take(r);
 	if (!rc)
 		rc = driver_open(r);

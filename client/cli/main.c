@@ -4,9 +4,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/err.h"
+#include "base/undumpable.h"
 #include "client/cli/cli.h"
 
 volatile int cli_interrupted;
@@ -194,7 +194,7 @@ main(int argc, char **argv)
 		return cli_error(&cli, CLI_USAGE, CHQ_ENOCMD, "no command %s; see chasqui --help",
 				 argv[0]);
 	catch_signals();
-	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); /* keys do not go into a core file */
+	chq_undumpable();
 	code = cmd->run(&cli, n - 1, argv + 1);
 	cli.on_event = NULL;
 	cli_close(&cli);
