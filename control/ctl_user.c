@@ -12,6 +12,7 @@
 #include "store/account.h"
 #include "store/device.h"
 #include "store/reader.h"
+#include "store/text.h"
 
 enum {
 	PASSWORD_MIN_BYTES = 8,
@@ -158,6 +159,11 @@ ctl_user_add(struct ctl_call *call)
 
 	if (rc) {
 		ctl_refuse_code(call, rc, "login");
+		return;
+	}
+	rc = name ? store_text_check(name, strlen(name), STORE_NAME_MAX_BYTES) : CHQ_OK;
+	if (rc) {
+		ctl_refuse_code(call, rc, "name");
 		return;
 	}
 	c = ctl_change_blank(call);

@@ -71,6 +71,8 @@ def accounts(w, op):
     for name in ("", " ", "a b", "x" * 300, "a\x07b", "\u202eabc"):
         code, _, err = op.run("user", "add", name, stdin="first password\n")
         tap.ok(code in (FAILED, USAGE) and "ENAME" in err, f"the name {name[:10]!a} is refused", (code, err))
+    code, out, _ = op.run("-o", "json", "user", "add", "dan", "--name", "x" * 200, stdin="first password\n")
+    tap.ok(code == FAILED and json.loads(out)["error"]["field"] == "name", "a display name that is too long is refused", out)
     forms = {f: op.run("-o", f, "user", "list")[1] for f in ("table", "json", "jsonl", "tsv")}
     rows = [json.loads(line) for line in forms["jsonl"].splitlines()]
     tap.ok(rows == json.loads(forms["json"])["data"] and [r["login"] for r in rows] == ["alice", "bob", "carol"],
