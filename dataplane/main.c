@@ -14,6 +14,7 @@
 #include "dataplane/instance.h"
 #include "dataplane/run.h"
 #include "proto/aead.h"
+#include "proto/ctl.h"
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -37,7 +38,10 @@ static const char usage[] =
 	"      --driver NAME   auto, dpdk, af_xdp or socket, instead of the configured one\n"
 	"      --detach        with run: detach at the end\n"
 	"  -o, --output FORM   with status: text or json\n"
-	"  -h, --help          this text\n";
+	"  -h, --help          this text\n"
+	"\n"
+	"Exit codes: 0 done, 1 failed, 2 usage; detach also 5 while a process runs, 6 not "
+	"permitted.\n";
 
 /* --- verbs --- */
 
@@ -128,11 +132,11 @@ verb_detach(struct chq_site_conf *conf, const struct options *o)
 			"error: EBUSY chasqui-dataplane runs as instance %s (process %ld): stop it "
 			"first\n",
 			in.tables.instance, (long)holder);
-		return EXIT_FAILED;
+		return (int)chq_ctl_exit_code(fd);
 	}
 	if (fd < 0) {
 		fprintf(stderr, "error: %s %s: %s\n", chq_errname(fd), in.lock, chq_strerror(fd));
-		return EXIT_FAILED;
+		return (int)chq_ctl_exit_code(fd);
 	}
 	n = chq_instance_detach(&in, err, sizeof(err));
 	chq_lock_release(fd);
@@ -140,7 +144,7 @@ verb_detach(struct chq_site_conf *conf, const struct options *o)
 		fprintf(stderr, "error: %s %s\n", chq_errname(n), err);
 	else
 		printf("removed: %d\n", n);
-	return n < 0 ? EXIT_FAILED : EXIT_SUCCESS;
+	return n < 0 ? (int)chq_ctl_exit_code(n) : EXIT_SUCCESS;
 }
 
 static const struct {

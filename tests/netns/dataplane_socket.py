@@ -95,7 +95,7 @@ def second_one(d):
     dp.check(second.returncode == 1 and "another chasqui-dataplane runs as instance" in second.stderr,
              "a second process on the same instance is refused with a clear text")  # fmt: skip
     refused = d.call("detach")
-    dp.check(refused.returncode == 1 and "stop it first" in refused.stderr, "detach is refused while a process runs")
+    dp.check(refused.returncode == 5 and "stop it first" in refused.stderr, "detach is refused while a process runs")
 
 
 def figures(d):
@@ -113,7 +113,8 @@ def figures(d):
 def without_lock_file(d):
     os.unlink(f"{d.dir}/dataplane-{d.instance}.lock")  # whoever the folder belongs to can do so
     second, refused = d.call("run"), d.call("detach")
-    dp.check(all(p.returncode == 1 and "another process works on these tables" in p.stderr for p in (second, refused)),
+    dp.check((second.returncode, refused.returncode) == (1, 5) and
+             all("another process works on these tables" in p.stderr for p in (second, refused)),
              "both are refused too when the lock file is gone: nobody else works on the tables")  # fmt: skip
 
 

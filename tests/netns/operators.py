@@ -312,7 +312,7 @@ def tables(w, op, alice, bob):
     got = wire.reach(alice, bob, alice.contacts()["bob"]["grant"])
     tap.ok(got and got["slot"] == bob.slot,
            "the refusal has changed nothing: with the former size the sessions are there")
-    op.fact("detach while it runs is exit code 1, and says what to do", FAILED, "dp", "detach", "--yes",
+    op.fact("detach while it runs is exit code 5, and says what to do", CONFLICT, "dp", "detach", "--yes",
             says="stop it first")
     tap.ok(site.dataplane.stop() == 0, "chasqui-dataplane ends when told")
     answer = json.loads(op.run("-o", "json", "dp", "status")[1])["data"]
