@@ -29,13 +29,6 @@ chq_mono_ns(void)
 	return chq_clock_ns(CLOCK_MONOTONIC);
 }
 
-/* The same clock, up to one tick (some ms) behind, at a third of the price: quota, heartbeat. */
-static inline uint64_t
-chq_mono_coarse_ns(void)
-{
-	return chq_clock_ns(CLOCK_MONOTONIC_COARSE);
-}
-
 /* Unix time in ms, UTC. */
 static inline uint64_t
 chq_wall_ms(void)

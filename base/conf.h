@@ -114,6 +114,3 @@ void chq_conf_print(const struct chq_conf_schema *schema, const void *conf, FILE
  * those that have their default commented out.
  */
 void chq_conf_print_commented(const struct chq_conf_schema *schema, const void *conf, FILE *out);
-
-/* Print the JSON Schema (draft 2020-12) of the files that are accepted, for editors. */
-void chq_conf_print_json_schema(const struct chq_conf_schema *schema, FILE *out);

@@ -1,11 +1,8 @@
-#include <ctype.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/conf.h"
 #include "base/conf_value.h"
-#include "base/err.h"
 
 /* Bytes of the sections, with their dots, that two paths have in common. */
 static size_t
@@ -160,111 +157,4 @@ chq_conf_print_commented(const struct chq_conf_schema *schema, const void *conf,
 		print_commented(&schema->keys[i], conf, out);
 		before = schema->keys[i].path;
 	}
-}
-
-static void
-print_json_string(const char *s, FILE *out)
-{
-	fputc('"', out);
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			fputc('\\', out);
-		fputc(*s, out);
-	}
-	fputc('"', out);
-}
-
-/* Quantities: digits and one of the type's units. */
-static void
-print_json_pattern(const struct chq_conf_unit *units, FILE *out)
-{
-	fputs("\"type\": \"string\", \"pattern\": \"^(0|[1-9][0-9]*)(", out);
-	for (const struct chq_conf_unit *u = units; u->name; u++)
-		fprintf(out, "%s%s", u > units ? "|" : "", u->name);
-	fputs(")$\"", out);
-}
-
-static void
-print_json_type(const struct chq_conf_key *key, FILE *out)
-{
-	switch (key->type) {
-	case CHQ_CONF_BOOL: fputs("\"type\": \"boolean\"", out); break;
-	case CHQ_CONF_U32:
-		fprintf(out,
-			"\"type\": \"integer\", \"minimum\": %" PRIu64 ", \"maximum\": %" PRIu64,
-			key->min, key->max);
-		break;
-	case CHQ_CONF_U32_AUTO:
-		fprintf(out,
-			"\"anyOf\": [{\"const\": \"auto\"}, {\"type\": \"integer\", "
-			"\"minimum\": %" PRIu64 ", \"maximum\": %" PRIu64 "}]",
-			key->min, key->max);
-		break;
-	case CHQ_CONF_BYTES:
-	case CHQ_CONF_TIME:
-	case CHQ_CONF_RATE: print_json_pattern(chq_conf_type_units(key->type), out); break;
-	case CHQ_CONF_WORD:
-		fputs("\"enum\": [", out);
-		for (size_t w = 0; key->words[w]; w++) {
-			fputs(w ? ", " : "", out);
-			print_json_string(key->words[w], out);
-		}
-		fputc(']', out);
-		break;
-	case CHQ_CONF_STRING: fputs("\"type\": \"string\"", out); break;
-	case CHQ_CONF_STRINGS:
-		fputs("\"type\": \"array\", \"items\": {\"type\": \"string\"}", out);
-		break;
-	case CHQ_CONF_NUMBERS:
-		fprintf(out,
-			"\"type\": \"array\", \"items\": {\"type\": \"integer\", \"minimum\": "
-			"%" PRIu64 ", \"maximum\": %" PRIu64 "}",
-			key->min, key->max);
-		break;
-	case CHQ_CONF__COUNT: break;
-	}
-}
-
-/* The object of the section that keys[i..] start in; returns the first key behind it. */
-static size_t
-print_json_object(const struct chq_conf_schema *schema, size_t i, size_t prefix_len, FILE *out)
-{
-	const char *prefix = schema->keys[i].path;
-	const char *comma = "";
-
-	fputs("\"type\": \"object\", \"additionalProperties\": false, \"properties\": {", out);
-	while (i < schema->count && strncmp(schema->keys[i].path, prefix, prefix_len) == 0) {
-		const struct chq_conf_key *key = &schema->keys[i];
-		const char *word = key->path + prefix_len;
-		size_t len = strcspn(word, ".");
-
-		fprintf(out, "%s\n%*s\"%.*s\": {", comma, 2 + depth_of(key->path, prefix_len) * 2,
-			"", (int)len, word);
-		if (word[len] == '.') {
-			i = print_json_object(schema, i, prefix_len + len + 1, out);
-		} else {
-			fputs("\"description\": ", out);
-			print_json_string(key->doc, out);
-			fputs(", ", out);
-			print_json_type(key, out);
-			i++;
-		}
-		fputc('}', out);
-		comma = ",";
-	}
-	fputc('}', out);
-	return i;
-}
-
-void
-chq_conf_print_json_schema(const struct chq_conf_schema *schema, FILE *out)
-{
-	fputs("{\"$schema\": \"https://json-schema.org/draft/2020-12/schema\", ", out);
-	if (schema->title) {
-		fputs("\"title\": ", out);
-		print_json_string(schema->title, out);
-		fputs(", ", out);
-	}
-	print_json_object(schema, 0, 0, out);
-	fputs("}\n", out);
 }

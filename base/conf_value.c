@@ -10,7 +10,13 @@
 #include "base/err.h"
 #include "base/log.h"
 
-static const struct chq_conf_unit byte_units[] = {
+/* Of a type, largest last, closed by a NULL name. */
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+static const struct unit byte_units[] = {
 	{ "B", 1 },
 	{ "KiB", UINT64_C(1) << 10 },
 	{ "MiB", UINT64_C(1) << 20 },
@@ -18,17 +24,17 @@ static const struct chq_conf_unit byte_units[] = {
 	{ "TiB", UINT64_C(1) << 40 },
 	{ NULL, 0 },
 };
-static const struct chq_conf_unit time_units[] = {
+static const struct unit time_units[] = {
 	{ "ms", 1 },	  { "s", 1000 },     { "min", 60000 },
 	{ "h", 3600000 }, { "d", 86400000 }, { NULL, 0 },
 };
-static const struct chq_conf_unit rate_units[] = {
+static const struct unit rate_units[] = {
 	{ "/s", 1000 }, { "/min", 60000 }, { "/h", 3600000 }, { "/d", 86400000 }, { NULL, 0 },
 };
 
 static const struct type_info {
 	const char *name;
-	const struct chq_conf_unit *units;
+	const struct unit *units;
 } types[CHQ_CONF__COUNT] = {
 	[CHQ_CONF_BOOL] = { "true or false", NULL },
 	[CHQ_CONF_U32] = { "a whole number", NULL },
@@ -52,12 +58,6 @@ bool
 chq_conf_type_is_list(enum chq_conf_type type)
 {
 	return type == CHQ_CONF_STRINGS || type == CHQ_CONF_NUMBERS;
-}
-
-const struct chq_conf_unit *
-chq_conf_type_units(enum chq_conf_type type)
-{
-	return types[type].units;
 }
 
 static int __attribute__((format(printf, 2, 3)))
@@ -108,8 +108,8 @@ parse_u32(const struct chq_conf_key *key, const char *text, uint32_t *out, struc
 	return 0;
 }
 
-static const struct chq_conf_unit *
-find_unit(const struct chq_conf_unit *units, const char *name)
+static const struct unit *
+find_unit(const struct unit *units, const char *name)
 {
 	for (; units->name; units++) {
 		if (strcmp(units->name, name) == 0)
@@ -119,11 +119,11 @@ find_unit(const struct chq_conf_unit *units, const char *name)
 }
 
 static void
-put_quantity(char *out, size_t size, const struct chq_conf_unit *units, uint64_t n)
+put_quantity(char *out, size_t size, const struct unit *units, uint64_t n)
 {
-	const struct chq_conf_unit *best = units;
+	const struct unit *best = units;
 
-	for (const struct chq_conf_unit *u = units; u->name && n; u++) {
+	for (const struct unit *u = units; u->name && n; u++) {
 		if (n % u->factor == 0)
 			best = u;
 	}
@@ -131,8 +131,7 @@ put_quantity(char *out, size_t size, const struct chq_conf_unit *units, uint64_t
 }
 
 static int
-refuse_unit(const struct chq_conf_unit *units, const char *text, const char *unit,
-	    struct chq_conf_why *why)
+refuse_unit(const struct unit *units, const char *text, const char *unit, struct chq_conf_why *why)
 {
 	char list[64] = "";
 	size_t n = 0;
@@ -148,7 +147,7 @@ static int
 parse_quantity(const struct chq_conf_key *key, const char *text, uint64_t *out,
 	       struct chq_conf_why *why)
 {
-	const struct chq_conf_unit *units = types[key->type].units, *unit;
+	const struct unit *units = types[key->type].units, *unit;
 	const char *rest;
 	uint64_t n;
 
@@ -175,7 +174,7 @@ static int
 parse_rate(const struct chq_conf_key *key, const char *text, struct chq_conf_rate *out,
 	   struct chq_conf_why *why)
 {
-	const struct chq_conf_unit *unit;
+	const struct unit *unit;
 	const char *rest;
 	uint64_t n;
 
@@ -391,7 +390,7 @@ print_list(const struct chq_conf_key *key, const void *field, FILE *out)
 static void
 print_rate(const struct chq_conf_rate *rate, FILE *out)
 {
-	for (const struct chq_conf_unit *u = rate_units; u->name; u++) {
+	for (const struct unit *u = rate_units; u->name; u++) {
 		if (u->factor == rate->per_ms)
 			fprintf(out, "%" PRIu32 "%s", rate->count, u->name);
 	}

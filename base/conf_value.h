@@ -18,13 +18,6 @@ const char *chq_conf_type_name(enum chq_conf_type type);
 /* Whether a type takes a list of scalars; the others take one. */
 bool chq_conf_type_is_list(enum chq_conf_type type);
 
-/* The units a type takes, largest last, closed by a NULL name; NULL if it takes none. */
-struct chq_conf_unit {
-	const char *name;
-	uint64_t factor;
-};
-const struct chq_conf_unit *chq_conf_type_units(enum chq_conf_type type);
-
 /**
  * chq_conf_value_add() - set a field, or append to a list field.
  * @text:   closed by NUL, without NUL inside.

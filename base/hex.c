@@ -4,7 +4,7 @@
 
 #include "base/err.h"
 
-/* One coder for all three: an alphabet of 2^bits characters, most significant bits first. */
+/* One coder for both: an alphabet of 2^bits characters, most significant bits first. */
 struct alphabet {
 	unsigned bits;
 	const char *chars;
@@ -12,9 +12,6 @@ struct alphabet {
 
 static const struct alphabet hex = { 4, "0123456789abcdef" };
 static const struct alphabet base32 = { 5, "abcdefghijklmnopqrstuvwxyz234567" };
-static const struct alphabet base64url = {
-	6, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-};
 
 static size_t
 encode(const struct alphabet *a, char *out, const uint8_t *bytes, size_t len)
@@ -84,12 +81,6 @@ chq_base32_encode(char *out, const void *bytes, size_t len)
 	return encode(&base32, out, bytes, len);
 }
 
-size_t
-chq_base64url_encode(char *out, const void *bytes, size_t len)
-{
-	return encode(&base64url, out, bytes, len);
-}
-
 ssize_t
 chq_hex_decode(void *out, size_t size, const char *text, size_t text_len)
 {
@@ -100,10 +91,4 @@ ssize_t
 chq_base32_decode(void *out, size_t size, const char *text, size_t text_len)
 {
 	return decode(&base32, out, size, text, text_len);
-}
-
-ssize_t
-chq_base64url_decode(void *out, size_t size, const char *text, size_t text_len)
-{
-	return decode(&base64url, out, size, text, text_len);
 }

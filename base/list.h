@@ -37,12 +37,6 @@ chq_list_insert_after(struct chq_list *at, struct chq_list *e)
 }
 
 static inline void
-chq_list_add_head(struct chq_list *head, struct chq_list *e)
-{
-	chq_list_insert_after(head, e);
-}
-
-static inline void
 chq_list_add_tail(struct chq_list *head, struct chq_list *e)
 {
 	chq_list_insert_after(head->prev, e);

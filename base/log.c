@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/err.h"
 
 static const char *const level_names[CHQ_LEVEL__COUNT] = { "error", "warn", "info", "debug" };
 
@@ -32,16 +32,6 @@ const char *
 chq_log_level_name(enum chq_log_level level)
 {
 	return level < CHQ_LEVEL__COUNT ? level_names[level] : "unknown";
-}
-
-int
-chq_log_level_parse(const char *name)
-{
-	for (int i = 0; i < CHQ_LEVEL__COUNT; i++) {
-		if (strcmp(name, level_names[i]) == 0)
-			return i;
-	}
-	return CHQ_EINVAL;
 }
 
 /* Bytes of the well-formed UTF-8 character at @s (no overlong form, surrogate or control), else 0. */

@@ -30,12 +30,6 @@ enum chq_log_level chq_log_level(void);
 const char *chq_log_level_name(enum chq_log_level level);
 
 /**
- * chq_log_level_parse() - level of a name.
- * Return: enum chq_log_level; CHQ_EINVAL for any other text.
- */
-int chq_log_level_parse(const char *name);
-
-/**
  * chq_log() - write one line; prefer the macros below.
  * @event: constant, lower case with hyphens.
  * @fmt:   further pairs, as "key=%d key=%s"; "" for none.

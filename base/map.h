@@ -85,9 +85,3 @@ chq_map_get_str(const struct chq_map *m, const char *key)
 {
 	return chq_map_get(m, key, strlen(key));
 }
-
-static inline void *
-chq_map_del_str(struct chq_map *m, const char *key)
-{
-	return chq_map_del(m, key, strlen(key));
-}

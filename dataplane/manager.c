@@ -100,6 +100,7 @@ round_commands(struct chq_manager *m)
 
 	for (int i = 0; i < CHQ_ROUND_COMMANDS; i++) {
 		ssize_t n = chq_link_recv(&m->link, buf);
+		const char *what;
 		int rc;
 
 		if (n == CHQ_EAGAIN)
@@ -111,11 +112,12 @@ round_commands(struct chq_manager *m)
 			}
 			return;
 		}
+		what = chq_dp_type_name(chq_dp_check(buf, (size_t)n));
 		rc = chq_manager_command(m, buf, (size_t)n);
 		sodium_memzero(buf, (size_t)n); /* it may have held a session's keys */
 		if (rc) {
-			CHQ_LOG_ERROR("control-dropped", "pid=%ld reason=\"%s\"",
-				      (long)m->link.peer_pid, chq_strerror(rc));
+			CHQ_LOG_ERROR("control-dropped", "pid=%ld message=%s reason=\"%s\"",
+				      (long)m->link.peer_pid, what, chq_strerror(rc));
 			chq_link_drop(&m->link);
 			return;
 		}

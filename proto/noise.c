@@ -298,12 +298,6 @@ chq_noise_split(const struct chq_noise *n, uint8_t i2r[CHQ_NOISE_KEY_BYTES],
 	return 0;
 }
 
-int
-chq_noise_export(const struct chq_noise *n, const char *label, uint8_t out[CHQ_NOISE_KEY_BYTES])
-{
-	return *label ? expand(n, label, out, CHQ_NOISE_KEY_BYTES) : CHQ_EINVAL;
-}
-
 const uint8_t *
 chq_noise_hash(const struct chq_noise *n)
 {

@@ -139,16 +139,6 @@ int chq_noise_split(const struct chq_noise *n, uint8_t i2r[CHQ_NOISE_KEY_BYTES],
 		    uint8_t r2i[CHQ_NOISE_KEY_BYTES]);
 
 /**
- * chq_noise_export() - another secret of this handshake, independent of the keys of Split:
- * HKDF-Expand of what Split expands, with @label as info.
- * @label: not empty.
- *
- * Return: 0; CHQ_EINVAL if @label is empty or as chq_noise_split().
- */
-int chq_noise_export(const struct chq_noise *n, const char *label,
-		     uint8_t out[CHQ_NOISE_KEY_BYTES]);
-
-/**
  * chq_noise_hash() - the handshake hash, which names this session on both sides and on no other.
  *
  * Return: CHQ_NOISE_HASH_BYTES bytes, valid until @n changes; final after chq_noise_write2() or

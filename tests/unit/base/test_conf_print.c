@@ -81,26 +81,6 @@ defaults_are_commented_out_under_their_explanation(void **state)
 	free(text);
 }
 
-static void
-the_json_schema_nests_as_the_file_does(void **state)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
-
-	(void)state;
-	assert_non_null(f);
-	chq_conf_print_json_schema(&sample_schema, f);
-	fclose(f);
-	assert_non_null(strstr(text, "\"number\": {\"description\": \"A number\", \"type\": "
-				     "\"integer\", \"minimum\": 1, \"maximum\": 1000}"));
-	assert_non_null(
-		strstr(text, "\"er\": {\"type\": \"object\", \"additionalProperties\": false"));
-	assert_non_null(strstr(text, "\"pattern\": \"^(0|[1-9][0-9]*)(ms|s|min|h|d)$\""));
-	assert_non_null(strstr(text, "\"enum\": [\"red\", \"green\"]"));
-	free(text);
-}
-
 int
 main(void)
 {
@@ -108,7 +88,6 @@ main(void)
 		cmocka_unit_test(the_effective_configuration_shows_every_key),
 		cmocka_unit_test(what_is_printed_loads_to_the_same),
 		cmocka_unit_test(defaults_are_commented_out_under_their_explanation),
-		cmocka_unit_test(the_json_schema_nests_as_the_file_does),
 	};
 
 	return cmocka_run_group_tests_name("base/conf_print", tests, NULL, NULL);

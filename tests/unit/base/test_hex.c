@@ -11,18 +11,18 @@
 #include "base/hex.h"
 
 static void
-base32_and_base64_give_the_vectors_of_rfc_4648(void **state)
+base32_gives_the_vectors_of_rfc_4648(void **state)
 {
 	static const struct {
-		const char *bytes, *base32, *base64;
+		const char *bytes, *base32;
 	} v[] = {
-		{ "", "", "" },
-		{ "f", "my", "Zg" },
-		{ "fo", "mzxq", "Zm8" },
-		{ "foo", "mzxw6", "Zm9v" },
-		{ "foob", "mzxw6yq", "Zm9vYg" },
-		{ "fooba", "mzxw6ytb", "Zm9vYmE" },
-		{ "foobar", "mzxw6ytboi", "Zm9vYmFy" },
+		{ "", "" },
+		{ "f", "my" },
+		{ "fo", "mzxq" },
+		{ "foo", "mzxw6" },
+		{ "foob", "mzxw6yq" },
+		{ "fooba", "mzxw6ytb" },
+		{ "foobar", "mzxw6ytboi" },
 	};
 	char text[32], back[32];
 
@@ -33,11 +33,6 @@ base32_and_base64_give_the_vectors_of_rfc_4648(void **state)
 		assert_int_equal(chq_base32_encode(text, v[i].bytes, len), CHQ_BASE32_LEN(len));
 		assert_string_equal(text, v[i].base32);
 		assert_int_equal(chq_base32_decode(back, sizeof(back), text, strlen(text)), len);
-		assert_memory_equal(back, v[i].bytes, len);
-
-		assert_int_equal(chq_base64url_encode(text, v[i].bytes, len), CHQ_BASE64_LEN(len));
-		assert_string_equal(text, v[i].base64);
-		assert_int_equal(chq_base64url_decode(back, sizeof(back), text, strlen(text)), len);
 		assert_memory_equal(back, v[i].bytes, len);
 	}
 }
@@ -59,9 +54,6 @@ every_byte_survives_each_alphabet(void **state)
 	n = chq_base32_encode(text, all, sizeof(all));
 	assert_int_equal(chq_base32_decode(back, sizeof(back), text, n), sizeof(all));
 	assert_memory_equal(back, all, sizeof(all));
-	n = chq_base64url_encode(text, all, sizeof(all));
-	assert_int_equal(chq_base64url_decode(back, sizeof(back), text, n), sizeof(all));
-	assert_memory_equal(back, all, sizeof(all));
 }
 
 static void
@@ -70,9 +62,6 @@ a_second_spelling_of_the_same_bytes_is_refused(void **state)
 	static const char *const bad_hex[] = { "0", "0g", "AB", "0 ", "0x00", "\n00" };
 	static const char *const bad_base32[] = { "MY",	      "my======", "mz", "m",
 						  "mzxw6y1b", "my my",	  "mya" };
-	static const char *const bad_base64[] = {
-		"Zg==", "Zh", "Z", "Zm9+", "Zm9/", "Zg\n", "AAAAA"
-	};
 	uint8_t out[16];
 
 	(void)state;
@@ -82,10 +71,6 @@ a_second_spelling_of_the_same_bytes_is_refused(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(bad_base32); i++)
 		assert_int_equal(chq_base32_decode(out, sizeof(out), bad_base32[i],
 						   strlen(bad_base32[i])),
-				 CHQ_EMALFORMED);
-	for (size_t i = 0; i < ARRAY_LEN(bad_base64); i++)
-		assert_int_equal(chq_base64url_decode(out, sizeof(out), bad_base64[i],
-						      strlen(bad_base64[i])),
 				 CHQ_EMALFORMED);
 	assert_int_equal(chq_hex_decode(out, sizeof(out), "00\0", 3), CHQ_EMALFORMED);
 }
@@ -105,7 +90,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(base32_and_base64_give_the_vectors_of_rfc_4648),
+		cmocka_unit_test(base32_gives_the_vectors_of_rfc_4648),
 		cmocka_unit_test(every_byte_survives_each_alphabet),
 		cmocka_unit_test(a_second_spelling_of_the_same_bytes_is_refused),
 		cmocka_unit_test(bytes_that_do_not_fit_are_refused_and_not_written),

@@ -28,9 +28,9 @@ elements_come_in_the_order_of_adding(void **state)
 	(void)state;
 	chq_list_init(&head);
 	assert_true(chq_list_empty(&head));
+	chq_list_add_tail(&head, &a.link);
 	chq_list_add_tail(&head, &b.link);
 	chq_list_add_tail(&head, &c.link);
-	chq_list_add_head(&head, &a.link);
 	CHQ_LIST_FOREACH(it, &head)
 		sum = sum * 10 + number_of(it);
 	assert_int_equal(sum, 123);

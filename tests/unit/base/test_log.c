@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "base/err.h"
 #include "base/log.h"
 
 static char seen[2 * CHQ_LOG_LINE_MAX];
@@ -110,8 +110,6 @@ logging_leaves_errno_alone_and_levels_have_names(void **state)
 	errno = EXDEV;
 	CHQ_LOG_DEBUG("x", "");
 	assert_int_equal(errno, EXDEV);
-	assert_int_equal(chq_log_level_parse("warn"), CHQ_LEVEL_WARN);
-	assert_int_equal(chq_log_level_parse("WARN"), CHQ_EINVAL);
 	assert_string_equal(chq_log_level_name(CHQ_LEVEL_DEBUG), "debug");
 }
 

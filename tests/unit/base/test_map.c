@@ -52,7 +52,7 @@ keys_are_strings_of_any_length_and_content(void **state)
 		assert_ptr_equal(chq_map_get_str(&m, keys[i]), &values[i]);
 	assert_ptr_equal(chq_map_get(&m, "a\0", 2), &values[9]);
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		assert_ptr_equal(chq_map_del_str(&m, keys[i]), &values[i]);
+		assert_ptr_equal(chq_map_del(&m, keys[i], strlen(keys[i])), &values[i]);
 	assert_int_equal(m.count, 1);
 	chq_map_deinit(&m);
 }

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -296,11 +297,6 @@ check_states(void (*op)(void), const struct peer *reachable)
 	static struct snapshot states[STATES_MAX];
 	int n = states_of(op, states);
 
-	if (n == 0) {
-		world_deinit(&v);
-		print_message("skipped: no ptrace here\n");
-		skip();
-	}
 	assert_true(n > 3);
 	for (int i = 0; i < n; i++) {
 		snapshot_put_back(&states[i]);
@@ -500,6 +496,24 @@ a_rest_without_end_is_cut_to_the_longest_there_is(void **state)
 	world_deinit(&v);
 }
 
+static void
+op_nothing(void)
+{
+}
+
+/* Containers may forbid it. */
+static bool
+can_trace(void)
+{
+	static struct snapshot states[STATES_MAX];
+	int n;
+
+	world_init(&v, SESSIONS, 16);
+	n = states_of(op_nothing, states);
+	world_deinit(&v);
+	return n > 0;
+}
+
 int
 main(void)
 {
@@ -521,5 +535,10 @@ main(void)
 		cmocka_unit_test(slots_found_free_rest_as_long_as_they_would_have),
 		cmocka_unit_test(a_rest_without_end_is_cut_to_the_longest_there_is),
 	};
+
+	if (!can_trace()) {
+		printf("1..0 # SKIP no ptrace here\n");
+		return 0;
+	}
 	return cmocka_run_group_tests_name("dataplane/adopt", tests, NULL, NULL);
 }
