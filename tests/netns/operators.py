@@ -17,6 +17,7 @@ import time
 
 import harness
 import wire
+from harness import wait_for
 
 OK, FAILED, USAGE, UNREACHED, NOT_FOUND, CONFLICT, DENIED, TIMED_OUT, PARTIAL = range(9)
 SESSIONS_DOWN = 512
@@ -122,7 +123,8 @@ def kicking(w, op, alice):
     op.fact("closing it twice is exit code 4", NOT_FOUND, "session", "kick", alice.slot)
     op.fact("a slot that is no number is exit code 2", USAGE, "session", "kick", "x")
     alice.log_in()
-    tap.ok(site.status_of("alice") == "online", "its client may come again")
+    with tap.fact("its client may come again"):
+        wait_for(lambda: site.status_of("alice") == "online", 10, "alice is online")
 
 
 def codes(w, op):
