@@ -38,7 +38,8 @@ struct cli {
 	void *arg; /* of the command */
 	/* What has happened so far. */
 	bool logged_in, contacts, logged_out;
-	int refused; /* error of a refusal, 0 if none */
+	uint64_t prompted_ms; /* spent at a prompt */
+	int refused;	      /* error of a refusal, 0 if none */
 	uint32_t retry_after_s;
 };
 
@@ -48,6 +49,8 @@ extern volatile int cli_interrupted; /* by SIGINT or SIGTERM */
 
 /* Open the identity; @inv and @login may be NULL. Return: exit code, the error was told. */
 int cli_open(struct cli *cli, const struct chq_invitation *inv, const char *login);
+/* Tell why the server has refused us. Return: exit code. */
+int cli_refusal(const struct cli *cli);
 /* Be logged in and know the contacts. Return: exit code, the error was told. */
 int cli_ready(struct cli *cli);
 /**

@@ -276,6 +276,8 @@ end_editing(struct chat *ch)
 	if (ch->editing)
 		rl_callback_handler_remove();
 #endif
+	if (ch->editing)
+		fputc('\n', stdout); /* the line being typed ends here */
 	ch->editing = false;
 }
 
@@ -293,6 +295,18 @@ talk(struct chat *ch)
 		else if (!ch->end && cli_wait(cli, NULL, STDIN_FILENO, -1))
 			read_input(ch);
 	}
+}
+
+static void
+greet(const struct chat *ch)
+{
+	const struct chq_contact *k = chq_client_contact(ch->cli->c, ch->account);
+
+	if (ch->cli->json)
+		return;
+	printf("-- chat with %s; end with Ctrl-D\n", ch->name);
+	if (k && k->presence == CHQ_PRESENCE_OFFLINE)
+		printf("-- %s is offline\n", ch->name);
 }
 
 int
@@ -316,8 +330,7 @@ cmd_chat(struct cli *cli, int argc, char **argv)
 		code = cli_account(cli, argv[0], &ch.account);
 	if (code)
 		return code;
-	if (!cli->json)
-		printf("-- chat with %s; end with Ctrl-D\n", argv[0]);
+	greet(&ch);
 	begin_editing(&ch);
 	talk(&ch);
 	ch.interactive = ch.editing;
@@ -325,7 +338,7 @@ cmd_chat(struct cli *cli, int argc, char **argv)
 	if (!cli_interrupted)
 		cli_wait(cli, all_answered, -1, FINISH_MS);
 	if (cli->refused)
-		return CLI_CONFLICT;
+		return cli_refusal(cli);
 	if (ch.open)
 		return CLI_TIMEOUT;
 	return ch.failed && !ch.interactive ? CLI_FAILED : CLI_OK;

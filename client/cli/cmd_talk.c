@@ -175,8 +175,7 @@ cmd_listen(struct cli *cli, int argc, char **argv)
 		fprintf(stderr, "listening; end with Ctrl-C\n");
 	cli_wait(cli, shown_enough, -1, wait_s ? wait_s * 1000 : -1);
 	if (cli->refused)
-		return cli_error(cli, CLI_CONFLICT, cli->refused,
-				 "a copy of this device has logged in elsewhere");
+		return cli_refusal(cli);
 	if (shown_enough(cli))
 		cli_wait(cli, NULL, -1, LINGER_MS);
 	return cli->count && l.shown < cli->count ? CLI_TIMEOUT : CLI_OK;

@@ -14,6 +14,7 @@
 
 #define READY_TIMEOUT_S 30
 #define LOGOUT_MS	1000
+#define PATIENCE_MS	3000 /* then somebody at a terminal is told what takes so long */
 
 int
 cli_exit_of(int err)
@@ -84,13 +85,21 @@ cli_open(struct cli *cli, const struct chq_invitation *inv, const char *login)
 	return CLI_OK;
 }
 
+static uint64_t
+now_ms(void)
+{
+	return chq_mono_ns() / CHQ_NS_PER_MS;
+}
+
 /* A password is asked for at most once: one that was refused ends the command. */
 static void
 give_password(struct cli *cli)
 {
 	char password[CHQ_PASSWORD_MAX + 1];
+	uint64_t begun = now_ms();
 	int n = cli_password(cli, password, sizeof(password));
 
+	cli->prompted_ms += now_ms() - begun;
 	if (n > 0)
 		chq_client_login(cli->c, password, (size_t)n);
 	else
@@ -125,22 +134,24 @@ take_event(struct cli *cli, const struct chq_event *ev)
 bool
 cli_wait(struct cli *cli, cli_done_fn *done, int fd, int ms)
 {
-	uint64_t end = chq_mono_ns() / CHQ_NS_PER_MS + (uint64_t)(ms < 0 ? 0 : ms);
+	uint64_t begun = now_ms() - cli->prompted_ms;
 
 	for (;;) {
 		struct pollfd p[2] = { { .fd = chq_client_fd(cli->c), .events = POLLIN },
 				       { .fd = fd, .events = POLLIN } };
-		uint64_t now = chq_mono_ns() / CHQ_NS_PER_MS;
 		struct chq_event ev;
+		int left;
 
 		chq_client_process(cli->c);
 		while (chq_client_next_event(cli->c, &ev) == 1)
 			take_event(cli, &ev);
 		if (done && done(cli))
 			return true;
-		if (cli->refused || cli_interrupted || (ms >= 0 && now >= end))
+		/* Who types a password does not spend the server's time. */
+		left = ms < 0 ? -1 : ms - (int)(now_ms() - cli->prompted_ms - begun);
+		if (cli->refused || cli_interrupted || (ms >= 0 && left <= 0))
 			return false;
-		if (poll(p, 2, ms < 0 ? -1 : (int)(end - now)) > 0 && p[1].revents)
+		if (poll(p, 2, left) > 0 && p[1].revents)
 			return true;
 	}
 }
@@ -151,11 +162,10 @@ ready(struct cli *cli)
 	return cli->logged_in && cli->contacts;
 }
 
-static int
-not_ready(const struct cli *cli)
+int
+cli_refusal(const struct cli *cli)
 {
 	switch (cli->refused) {
-	case 0: break;
 	case CHQ_ENODEV:
 		return cli_error(cli, CLI_DENIED, CHQ_EAUTH,
 				 "a password is needed, and there is no terminal to ask for it: "
@@ -175,21 +185,46 @@ not_ready(const struct cli *cli)
 		return cli_error(cli, cli_exit_of(cli->refused), cli->refused, "%s",
 				 chq_strerror(cli->refused));
 	}
+}
+
+static int
+not_ready(const struct cli *cli)
+{
+	struct chq_self me;
+
+	if (cli->refused)
+		return cli_refusal(cli);
 	if (cli_interrupted)
 		return CLI_FAILED;
 	if (chq_client_stats(cli->c)[CHQ_STAT_DROP_CERT])
 		return cli_error(cli, CLI_DENIED, CHQ_EUNTRUSTED,
 				 "what answers there is not a server of this organisation, or its "
 				 "certificate or this clock is out of date");
-	return cli_error(cli, CLI_UNREACHABLE, CHQ_ETIMEDOUT, "the server does not answer");
+	chq_client_self(cli->c, &me);
+	if (!chq_client_stats(cli->c)[CHQ_STAT_DATAGRAMS_OUT])
+		return cli_error(cli, CLI_UNREACHABLE, CHQ_EHOSTUNREACH,
+				 "no address is found for %s, or no way there", me.host);
+	return cli_error(cli, CLI_UNREACHABLE, CHQ_ETIMEDOUT, "%s port %u does not answer", me.host,
+			 me.port);
 }
 
 int
 cli_ready(struct cli *cli)
 {
-	int s = cli->timeout_s ? cli->timeout_s : READY_TIMEOUT_S;
+	int ms = (cli->timeout_s ? cli->timeout_s : READY_TIMEOUT_S) * 1000;
+	int first = ms < PATIENCE_MS ? ms : PATIENCE_MS;
+	struct chq_self me;
 
-	return cli_wait(cli, ready, -1, s * 1000) ? CLI_OK : not_ready(cli);
+	if (cli_wait(cli, ready, -1, first))
+		return CLI_OK;
+	if (first < ms && !cli->refused && !cli_interrupted) {
+		chq_client_self(cli->c, &me);
+		if (!cli->json && isatty(STDERR_FILENO))
+			fprintf(stderr, "waiting for %s ...\n", me.host);
+		if (cli_wait(cli, ready, -1, ms - first))
+			return CLI_OK;
+	}
+	return not_ready(cli);
 }
 
 static bool
