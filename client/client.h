@@ -97,6 +97,9 @@ struct chq_request {
 
 struct chq_requests {
 	struct chq_request *slot[CHQ_REQUESTS_MAX];
+	uint64_t last_id;
+	uint64_t server_ms,
+		heard_ms; /* the server's wall clock at that time of ours; 0 = unknown */
 };
 
 /* login.c */
@@ -320,6 +323,8 @@ void chq_notice(struct chq_client *c, struct chq_session *s, const struct chq_fr
 /* request.c */
 int chq_request_send(struct chq_client *c, Chasqui__Method method, const ProtobufCMessage *body,
 		     uint32_t timeout_ms, chq_reply_fn *fn, uint64_t arg);
+/* The server's clock is so now: ids are taken from it. */
+void chq_request_clock(struct chq_client *c, uint64_t server_ms);
 void chq_request_response(struct chq_client *c, const Chasqui__Response *r);
 /* A new session is there: what is under way goes over it, but LOGIN. */
 void chq_request_session(struct chq_client *c);

@@ -253,6 +253,7 @@ open_session(struct chq_client *c, const struct chq_welcome_body *b)
 	s.server_id = b->server_id;
 	chq_handshake_stop(c);
 	chq_count(c, CHQ_STAT_HANDSHAKES);
+	chq_request_clock(c, b->server_time_ms);
 	chq_session_install(c, &s);
 	sodium_memzero(&s, sizeof(s));
 	chq_login_session(c);

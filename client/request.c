@@ -5,11 +5,13 @@
 
 #include <sodium.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "client/client.h"
 
 #define FIRST_WAIT_MS 500
 #define MAX_WAIT_MS   8000
+#define ID_SHIFT      22
 
 static void
 request_free(struct chq_request *r)
@@ -37,19 +39,42 @@ transmit(struct chq_client *c, struct chq_request *r)
 	r->wait_ms = r->wait_ms < MAX_WAIT_MS ? r->wait_ms * 2 : MAX_WAIT_MS;
 }
 
+void
+chq_request_clock(struct chq_client *c, uint64_t server_ms)
+{
+	c->requests.server_ms = server_ms;
+	c->requests.heard_ms = c->now_ms;
+}
+
+/*
+ * By the server's clock, once it is known: what is far ahead of that is refused, and our own clock may be
+ * wrong today and right tomorrow.
+ */
+static uint64_t
+next_id(struct chq_client *c)
+{
+	struct chq_requests *q = &c->requests;
+	uint64_t wall_ms = q->server_ms ? q->server_ms + (c->now_ms - q->heard_ms) : c->wall_ms;
+	uint64_t id = chq_ms2020_of(wall_ms) << ID_SHIFT;
+
+	q->last_id = id > q->last_id ? id : q->last_id + 1;
+	return q->last_id;
+}
+
 int
 chq_request_send(struct chq_client *c, Chasqui__Method method, const ProtobufCMessage *body,
 		 uint32_t timeout_ms, chq_reply_fn *fn, uint64_t arg)
 {
 	uint8_t buf[CHQ_HOP_BODY_MAX];
-	uint64_t id = chq_msgid_take(c, 1);
 	struct chq_request *r;
+	uint64_t id;
 	int n, i = 0;
 
 	while (i < CHQ_REQUESTS_MAX && c->requests.slot[i])
 		i++;
-	if (i == CHQ_REQUESTS_MAX || !id)
+	if (i == CHQ_REQUESTS_MAX)
 		return CHQ_EFULL;
+	id = next_id(c);
 	n = chq_ctrl_pack_request(id, method, body, buf, sizeof(buf));
 	if (n < 0)
 		return n;

@@ -8,6 +8,8 @@
 #include "control/dp_send.h"
 #include "store/answer.h"
 
+#define MUTATION_AHEAD_MS CHQ_MS_PER_DAY
+
 int
 mutation_reply(struct mutation *m, const ProtobufCMessage *body)
 {
@@ -75,13 +77,28 @@ mutation_copy(const ProtobufCMessage *body)
 	return len < 0 ? NULL : chq_ctrl_unpack(body->descriptor, buf, (size_t)len, NULL);
 }
 
+/*
+ * Answers are kept by rising id: a few of a far future would make every later request look old. So they
+ * are refused before anything is kept.
+ */
+static bool
+mutation_too_early(const struct request *r)
+{
+	return r->id >> 22 > chq_ms2020() + MUTATION_AHEAD_MS;
+}
+
 void
 mutation_begin(struct control *ctl, struct session *s, const struct request *r,
 	       const struct mutation_kind *kind)
 {
-	struct mutation *m = calloc(1, sizeof(*m));
+	struct mutation *m;
 	int rc = CHQ_ENOMEM;
 
+	if (mutation_too_early(r)) {
+		request_fail(ctl, s, r->id, CHQ_EMALFORMED);
+		return;
+	}
+	m = calloc(1, sizeof(*m));
 	if (m && (m->body = mutation_copy(r->body)) != NULL) {
 		m->op.job = mutation_job;
 		m->op.done = mutation_done;

@@ -223,6 +223,7 @@ logout(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 static void
 request(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 {
+	s->request_id = q->id;
 	if (q->method == CHASQUI__METHOD__METHOD_LOGIN) {
 		login(s, x, q);
 		return;

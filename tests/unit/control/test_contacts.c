@@ -455,6 +455,34 @@ an_id_older_than_the_answers_kept_is_refused(void **state)
 	chasqui__from_server__free_unpacked(a, NULL);
 }
 
+/* They would make the ids of right clocks look old. */
+static void
+ids_of_a_far_future_are_refused_and_not_remembered(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice;
+	Chasqui__FriendRequest m = CHASQUI__FRIEND_REQUEST__INIT;
+	Chasqui__Method method = CHASQUI__METHOD__METHOD_FRIEND_REQUEST;
+	uint64_t now;
+
+	client_online(f, &alice, 1, "alice");
+	now = alice.last_id;
+	m.account = 2;
+	alice.last_id = now + ((CHQ_MS_PER_DAY + 60000) << 22);
+	for (unsigned i = 0; i < 40; i++)
+		assert_int_equal(client_call(f, &alice, method, &m.base, NULL, NULL),
+				 CHASQUI__CODE__E_MALFORMED);
+	alice.last_id = UINT64_MAX - 1;
+	assert_int_equal(client_call(f, &alice, method, &m.base, NULL, NULL),
+			 CHASQUI__CODE__E_MALFORMED);
+	alice.last_id = now;
+	for (unsigned i = 0; i < 40; i++)
+		assert_int_equal(client_call(f, &alice, method, &m.base, NULL, NULL),
+				 CHASQUI__CODE__OK);
+	alice.last_id = now + ((CHQ_MS_PER_DAY - 60000) << 22); /* a clock that is ahead */
+	assert_int_equal(client_call(f, &alice, method, &m.base, NULL, NULL), CHASQUI__CODE__OK);
+}
+
 static void
 a_removed_friend_cannot_write_any_more_present_or_absent(void **state)
 {
@@ -556,6 +584,7 @@ main(void)
 		T(wrong_friend_requests_are_refused),
 		T(a_mutation_asked_again_is_answered_from_the_store_even_by_a_later_server),
 		T(an_id_older_than_the_answers_kept_is_refused),
+		T(ids_of_a_far_future_are_refused_and_not_remembered),
 		T(a_removed_friend_cannot_write_any_more_present_or_absent),
 		T(a_good_grant_that_the_dataplane_refused_brings_it_the_key_again),
 		T(a_friend_removed_while_the_dataplane_is_away_cannot_write_any_more),
