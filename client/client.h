@@ -188,6 +188,7 @@ struct chq_peer {
 	struct chq_dev *dev[CHQ_DEVICES_MAX];
 	int devs;
 	bool fetching, announce;
+	int keys_pages; /* that have come of the keys being fetched */
 	uint64_t fetched_ms;
 	uint64_t grant;	      /* of GRANT; 0 = none */
 	uint64_t reply_grant; /* that came in its last message with one, to answer by; 0 = none */
@@ -362,6 +363,8 @@ void chq_peers_free(struct chq_client *c);
 
 /* peer_keys.c: judge keys that the server has handed out. */
 int chq_peer_keys(struct chq_client *c, struct chq_peer *p, const Chasqui__KeysReply *reply);
+/* A page after the first, which was good: prekeys alone. */
+int chq_peer_prekeys(struct chq_client *c, struct chq_peer *p, const Chasqui__KeysReply *reply);
 /* Remember the login that the contact list gives to an account. Errors of chq_pins_name(). */
 int chq_peer_name(struct chq_client *c, uint64_t account);
 /* The contact list is new: judge the logins that it gives to those whose keys we have. */

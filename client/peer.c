@@ -50,26 +50,57 @@ chq_peer_dev(const struct chq_peer *p, uint8_t device)
 	return NULL;
 }
 
+static void keys_reply(struct chq_client *c, int err, const Chasqui__Response *r, uint64_t account);
+
+/* @after: 0, or as the page before said. */
+static void
+ask_keys(struct chq_client *c, struct chq_peer *p, uint32_t after)
+{
+	Chasqui__KeysRequest q = CHASQUI__KEYS_REQUEST__INIT;
+
+	q.account = p->account;
+	q.after_device = after;
+	p->fetching = chq_request_send(c, CHASQUI__METHOD__METHOD_KEYS_GET, &q.base,
+				       KEYS_TIMEOUT_MS, keys_reply, p->account) == CHQ_OK;
+}
+
+/* Return: 0, with @next: the page after this one, 0 if there is none; why this one is of no use. */
+static int
+keys_page(struct chq_client *c, struct chq_peer *p, const Chasqui__Response *r, uint32_t *next)
+{
+	Chasqui__KeysReply *m;
+	int err;
+
+	if (r->code != CHASQUI__CODE__OK)
+		return r->code == CHASQUI__CODE__E_NOUSER ? CHQ_ENOUSER : CHQ_EUNAVAIL;
+	m = (Chasqui__KeysReply *)chq_reply_body(c, r, &chasqui__keys_reply__descriptor);
+	if (!m)
+		return CHQ_EMALFORMED;
+	err = p->keys_pages++ == 0 ? chq_peer_keys(c, p, m) : chq_peer_prekeys(c, p, m);
+	*next = m->next_after;
+	chasqui__keys_reply__free_unpacked(m, NULL);
+	return err;
+}
+
 static void
 keys_reply(struct chq_client *c, int err, const Chasqui__Response *r, uint64_t account)
 {
 	struct chq_peer *p = chq_peer_find(c, account);
 	struct chq_event ev = { .type = CHQ_EV_PEER_KEYS, .account = account };
-	Chasqui__KeysReply *m = NULL;
+	uint32_t next = 0;
 
 	if (!p)
 		return;
 	p->fetching = false;
-	if (!err && r->code == CHASQUI__CODE__E_NOUSER)
-		err = CHQ_ENOUSER;
-	else if (!err && r->code != CHASQUI__CODE__OK)
+	if (!err)
+		err = keys_page(c, p, r, &next);
+	/* One page a device at most, and one for the list: a server that goes on lies. */
+	if (!err && next && p->keys_pages <= CHQ_DEVICES_MAX)
+		ask_keys(c, p, next);
+	if (p->fetching)
+		return;
+	if (!err && next)
 		err = CHQ_EUNAVAIL;
-	if (!err) {
-		m = (Chasqui__KeysReply *)chq_reply_body(c, r, &chasqui__keys_reply__descriptor);
-		err = m ? chq_peer_keys(c, p, m) : CHQ_EMALFORMED;
-		if (m)
-			chasqui__keys_reply__free_unpacked(m, NULL);
-	}
 	ev.err = err;
 	if (p->announce)
 		chq_client_event(c, &ev);
@@ -81,14 +112,11 @@ keys_reply(struct chq_client *c, int err, const Chasqui__Response *r, uint64_t a
 void
 chq_peer_refresh(struct chq_client *c, struct chq_peer *p, uint64_t min_age_ms)
 {
-	Chasqui__KeysRequest q = CHASQUI__KEYS_REQUEST__INIT;
-
 	if (p->fetching || (p->fetched_ms && c->now_ms < p->fetched_ms + min_age_ms))
 		return;
-	q.account = p->account;
 	p->fetched_ms = c->now_ms;
-	p->fetching = chq_request_send(c, CHASQUI__METHOD__METHOD_KEYS_GET, &q.base,
-				       KEYS_TIMEOUT_MS, keys_reply, p->account) == CHQ_OK;
+	p->keys_pages = 0;
+	ask_keys(c, p, 0);
 }
 
 int

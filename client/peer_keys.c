@@ -174,6 +174,18 @@ chq_peer_keys(struct chq_client *c, struct chq_peer *p, const Chasqui__KeysReply
 }
 
 int
+chq_peer_prekeys(struct chq_client *c, struct chq_peer *p, const Chasqui__KeysReply *m)
+{
+	if (m->account != p->account)
+		return refuse(c, CHQ_STAT_DROP_KEYS);
+	if (p->changed || !p->have_keys)
+		return CHQ_EKEYCHANGED; /* meanwhile */
+	for (size_t i = 0; i < m->n_prekey; i++)
+		take_prekey(c, p, m->prekey[i]);
+	return CHQ_OK;
+}
+
+int
 chq_peer_name(struct chq_client *c, uint64_t account)
 {
 	const struct chq_contact *k = chq_client_contact(c, account);

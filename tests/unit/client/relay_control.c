@@ -174,6 +174,7 @@ keys(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 	struct sim_account a;
 
 	s->keys_asked++;
+	s->keys_after = m->after_device;
 	if (i < 0) {
 		reply(s, x, q->id, CHASQUI__CODE__E_NOUSER, NULL);
 	} else {

@@ -128,6 +128,7 @@ struct sim {
 	void (*on_welcome)(struct sim *s, struct chq_welcome_body *b, uint8_t *version);
 	void (*on_datagram)(struct sim *s, sim_addr to, const uint8_t *buf, size_t len);
 	uint64_t request_id; /* of the last request */
+	uint32_t keys_after; /* of the last KEYS_GET */
 	int handshakes, grants_asked, keys_asked, paths_asked, forwarded;
 };
 
