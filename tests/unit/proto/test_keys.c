@@ -110,7 +110,7 @@ ed25519_refuses_any_changed_byte_and_other_keys(void **state)
 	assert_int_equal(chq_ed25519_verify(sig, key.public, msg, sizeof(msg)), CHQ_OK);
 	assert_int_equal(chq_ed25519_verify(sig, other.public, msg, sizeof(msg)), CHQ_ECRYPTO);
 	for (size_t i = 0; i < sizeof(sig) + sizeof(msg); i++) {
-		uint8_t *byte = i < sizeof(sig) ? sig + i : msg + i - sizeof(sig);
+		uint8_t *byte = i < sizeof(sig) ? sig + i : msg + (i - sizeof(sig));
 
 		*byte ^= 1;
 		assert_int_equal(chq_ed25519_verify(sig, key.public, msg, sizeof(msg)),
