@@ -88,27 +88,13 @@ login_fail(struct login *l, int rc)
 	login_free(l);
 }
 
-/* Return: 0; codes of reading. */
-static int
-login_account(struct control *ctl, uint64_t id, struct store_account *a)
-{
-	struct store_txn *txn;
-	int rc = store_read_begin(ctl->reader, &txn);
-
-	if (rc)
-		return rc;
-	rc = store_account_get(txn, id, a);
-	store_read_end(ctl->reader);
-	return rc;
-}
-
 static void
 login_answer(struct control *ctl, struct session *s, uint64_t id)
 {
 	Chasqui__LoginReply reply = CHASQUI__LOGIN_REPLY__INIT;
 	Chasqui__Address observed;
 	struct store_account a;
-	int rc = login_account(ctl, s->account, &a);
+	int rc = store_account_read(ctl->reader, s->account, &a);
 
 	if (rc) {
 		request_fail(ctl, s, id, rc);
@@ -330,7 +316,7 @@ static void
 login_allowed(struct login *l)
 {
 	struct store_account a;
-	int rc = login_account(l->ctl, l->account, &a);
+	int rc = store_account_read(l->ctl->reader, l->account, &a);
 
 	if (!rc && a.disabled) {
 		control_count(l->ctl, COUNT_LOGIN_DISABLED);

@@ -6,27 +6,12 @@
 #include "control/grants.h"
 #include "control/session.h"
 #include "store/account.h"
-#include "store/reader.h"
-
-/* Return: 0; CHQ_ENOENT; codes of reading. */
-static int
-punt_account(struct control *ctl, uint64_t id, struct store_account *a)
-{
-	struct store_txn *txn;
-	int rc = store_read_begin(ctl->reader, &txn);
-
-	if (rc)
-		return rc;
-	rc = store_account_get(txn, id, a);
-	store_read_end(ctl->reader);
-	return rc;
-}
 
 /* May the sender write to the receiver, who is left in @to? */
 static bool
 punt_granted(struct control *ctl, const struct chq_dp_frame_rx *rx, struct store_account *to)
 {
-	int rc = punt_account(ctl, CHQ_PARTY_ID(rx->to), to);
+	int rc = store_account_read(ctl->reader, CHQ_PARTY_ID(rx->to), to);
 	/* The same work whether the account exists or not. */
 	bool granted = grants_valid(ctl, rx->grant, CHQ_PARTY_ID(rx->from), CHQ_PARTY_ID(rx->to),
 				    to->grant_epoch);

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "store/kv.h"
 #include "store/meta.h"
+#include "store/reader.h"
 #include "store/record.h"
 #include "store/text.h"
 
@@ -100,6 +101,19 @@ store_account_get(struct store_txn *t, uint64_t id, struct store_account *out)
 	store_key_put_account(key, id);
 	rc = store_kv_get(t, STORE_TABLE_ACCOUNT, key, sizeof(key), &v);
 	return rc != 0 ? rc : account_of_view(id, &v, out);
+}
+
+int
+store_account_read(struct store_reader *r, uint64_t id, struct store_account *out)
+{
+	struct store_txn *t;
+	int rc = store_read_begin(r, &t);
+
+	if (rc != 0)
+		return rc;
+	rc = store_account_get(t, id, out);
+	store_read_end(r);
+	return rc;
 }
 
 int

@@ -5,6 +5,8 @@
 
 #include "store/types.h"
 
+struct store_reader;
+
 /*
  * Accounts. Changing calls are for write jobs; codes of the writer are those of store_done_fn.
  * Reading calls are for jobs and snapshots alike. All return CHQ_ENOENT for an account that does
@@ -32,6 +34,13 @@ int store_account_add(struct store_txn *t, const struct store_account_new *a, ui
 
 /* Return: 0; CHQ_ENOENT. */
 int store_account_get(struct store_txn *t, uint64_t id, struct store_account *out);
+
+/**
+ * store_account_read() - store_account_get() in a snapshot of its own.
+ * Thread: the reader's, which holds no other snapshot.
+ * Return: as there; codes of store_read_begin().
+ */
+int store_account_read(struct store_reader *r, uint64_t id, struct store_account *out);
 
 /**
  * store_account_find() - the account of a login name as typed, disabled ones too.
