@@ -45,6 +45,7 @@ struct login {
 	uint8_t kind;
 	char device_name[STORE_DEVICE_NAME_MAX_BYTES + 1];
 	uint8_t device;
+	bool device_new; /* this login has enrolled it */
 	uint32_t grant_epoch;
 };
 
@@ -206,10 +207,26 @@ login_open(struct login *l)
 		login_fail(l, rc);
 }
 
+/* Return: 0: enrolled, as l->device; CHQ_ENOENT; CHQ_EDENIED: revoked, or somebody else's; codes of reading. */
+static int
+login_device_find(struct login *l, struct store_txn *txn)
+{
+	struct store_device d;
+	int rc = store_device_find(txn, l->static_key, &d);
+
+	if (rc == CHQ_OK && d.account != l->account)
+		return CHQ_EDENIED;
+	if (rc == CHQ_OK)
+		l->device = d.number;
+	return rc;
+}
+
+/* An earlier attempt of the same device may have been written since this one looked. */
 static int
 login_enroll_job(struct store_txn *txn, struct write_op *op)
 {
 	struct login *l = CHQ_CONTAINER_OF(op, struct login, op);
+	int rc = login_device_find(l, txn);
 	struct store_device_new d = {
 		.account = l->account,
 		.kind = l->kind < STORE_DEVICE__COUNT ? l->kind : STORE_DEVICE_OTHER,
@@ -218,7 +235,8 @@ login_enroll_job(struct store_txn *txn, struct write_op *op)
 		.now_ms = chq_wall_ms(),
 	};
 
-	return store_device_enroll(txn, &d, &l->device);
+	l->device_new = rc == CHQ_ENOENT;
+	return l->device_new ? store_device_enroll(txn, &d, &l->device) : rc;
 }
 
 static void
@@ -232,9 +250,11 @@ login_enrolled(struct write_op *op, int rc)
 		login_fail(l, rc == CHQ_ENOSPC || rc == CHQ_EFULL ? CHQ_EUNAVAIL : rc);
 		return;
 	}
-	CHQ_LOG_INFO("device-enrolled", "account=%llu device=%u", (unsigned long long)l->account,
-		     l->device);
-	login_tell(l);
+	if (l->device_new) {
+		CHQ_LOG_INFO("device-enrolled", "account=%llu device=%u",
+			     (unsigned long long)l->account, l->device);
+		login_tell(l);
+	}
 	login_open(l);
 }
 
@@ -293,18 +313,13 @@ login_guest_device(const struct control *ctl, uint64_t account)
 static int
 login_device(struct login *l)
 {
-	struct store_device d;
 	struct store_txn *txn;
 	int rc = store_read_begin(l->ctl->reader, &txn);
 
 	if (rc)
 		return rc;
-	rc = store_device_find(txn, l->static_key, &d);
+	rc = login_device_find(l, txn);
 	store_read_end(l->ctl->reader);
-	if (rc == CHQ_OK && d.account != l->account)
-		return CHQ_EDENIED; /* somebody else's device */
-	if (rc == CHQ_OK)
-		l->device = d.number;
 	if (rc != CHQ_ENOENT || l->enroll)
 		return rc;
 	l->device = login_guest_device(l->ctl, l->account);

@@ -141,6 +141,32 @@ while_the_disk_hangs_login_is_unavailable_in_time_and_sessions_stay(void **state
 			 1); /* what was late made no second one */
 }
 
+/* A client that heard nothing comes again with a new session, before the disk has done what the first one began. */
+static void
+a_device_that_comes_again_while_it_is_being_written_is_enrolled_once(void **state)
+{
+	struct fixture *f = *state;
+	Chasqui__FromServer *m;
+	struct fix_client bob;
+	uint64_t id;
+
+	f->ctl.timing.enroll_ms = 20000;
+	atomic_store(&hang, true);
+	client_init(f, &bob, 2);
+	client_hello(f, &bob);
+	client_login_ask(f, &bob, "bob", "secret word", true);
+	FIX_UNTIL(f, f->ctl.enrolling.next != &f->ctl.enrolling);
+	client_hello(f, &bob);
+	id = client_login_ask(f, &bob, "bob", "secret word", true);
+	FIX_UNTIL(f, f->ctl.enrolling.next != f->ctl.enrolling.prev);
+	heal();
+	FIX_UNTIL(f, client_answers(f, &bob, id) > 0);
+	m = client_answer(f, &bob, id);
+	assert_int_equal(m->response->code, CHASQUI__CODE__OK);
+	chasqui__from_server__free_unpacked(m, NULL);
+	assert_int_equal(f->slot[bob.ref.slot].open.device, 1);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, heal_and_teardown)
 
 int
@@ -150,6 +176,7 @@ main(void)
 		T(while_the_store_cannot_be_read_login_is_unavailable_and_sessions_stay),
 		T(while_the_store_cannot_be_written_a_new_device_is_unavailable_and_sessions_stay),
 		T(while_the_disk_hangs_login_is_unavailable_in_time_and_sessions_stay),
+		T(a_device_that_comes_again_while_it_is_being_written_is_enrolled_once),
 	};
 	return cmocka_run_group_tests_name("control/store_down", tests, NULL, NULL);
 }
