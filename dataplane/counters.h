@@ -7,7 +7,7 @@
  * of kind VERDICT. Those of kind BESIDE tell what else happened: sizes, answers, and the fate after the verdict
  * (a queue was full, the manager refused it). The manager's own counters are all beside: what it drops had its verdict.
  */
-#include <stdint.h>
+#include "proto/ints.h"
 
 /* X(enumerator, name, kind, what it counts) */
 /* clang-format off */
@@ -36,6 +36,8 @@
 	X(CHQ_C_CONFIRM, "confirm", BESIDE, "sessions confirmed by their first valid frame") \
 	X(CHQ_C_KERNEL, "kernel", BESIDE, "packets that are not ours, left to the kernel") \
 	X(CHQ_C_CONTROL_TX, "control-tx", BESIDE, "datagrams sent for control") \
+	X(CHQ_C_XDP_WORKER, "xdp-worker", BESIDE, "datagrams that the XDP program gave to a worker, which counts them") \
+	X(CHQ_C_XDP_PROCESS, "xdp-process", BESIDE, "datagrams that the XDP program gave to the process's UDP socket, which counts them") \
 	/* drops */ \
 	X(CHQ_D_SHORT, "drop-short", VERDICT, "shorter than its type") \
 	X(CHQ_D_LONG, "drop-long", VERDICT, "longer than 1232 bytes of UDP payload") \
@@ -65,6 +67,7 @@
 	X(CHQ_D_QUEUE_SERVER, "drop-queue-server", BESIDE, "queue of frames to the server full") \
 	X(CHQ_D_QUEUE_OTHER, "drop-queue-other", BESIDE, "queue of other frames to control full") \
 	X(CHQ_D_CONTROL_DOWN, "drop-control-down", BESIDE, "control process is not connected") \
+	X(CHQ_D_NO_PROCESS, "drop-no-process", VERDICT, "the XDP program could not decide alone, and no process was there") \
 	X(CHQ_D_TX_FULL, "drop-tx-full", BESIDE, "transmit queue full") \
 	X(CHQ_D_NO_ROUTE, "drop-no-route", BESIDE, "no local address or port to send from") \
 	X(CHQ_D_NOTICE_LIMIT, "drop-notice-limit", BESIDE, "NOTICE not sent: over the session's budget, or too fast within a second of another")

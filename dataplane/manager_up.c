@@ -18,14 +18,10 @@ count_lost(struct chq_manager *m, int rc, enum chq_counter queue)
 static bool
 take_quota(struct chq_manager *m, struct chq_session *s, uint16_t len, enum chq_counter *why)
 {
-	const struct chq_quota_class *q = chq_quota_class_of(m->t->header, s);
+	int got = chq_quota_spend(&s->quota, chq_quota_class_of(m->t->header, s), m->now_ns, len);
 
-	*why = CHQ_D_QUOTA_FRAMES;
-	if (!chq_quota_take(&s->frames_tat, m->now_ns, q->frame_ns, q->frame_span_ns))
-		return false;
-	*why = CHQ_D_QUOTA_BYTES;
-	return chq_quota_take(&s->bytes_tat, m->now_ns, chq_quota_bytes_ns(q, len),
-			      q->byte_span_ns);
+	*why = got == CHQ_QUOTA_OVER_BYTES ? CHQ_D_QUOTA_BYTES : CHQ_D_QUOTA_FRAMES;
+	return got == CHQ_QUOTA_SPENT;
 }
 
 /*

@@ -44,9 +44,74 @@ chq_quota_take(uint64_t *tat, uint64_t now_ns, uint64_t price_ns, uint64_t span_
 	return 0;
 }
 
-/* Price of a datagram in the budget of bytes. */
-static inline uint64_t
-chq_quota_bytes_ns(const struct chq_quota_class *q, uint16_t len)
+/* Time in the word of a session's two budgets: 256 ns a tick, 32 bits, so it comes around after 18
+ * minutes. */
+#define CHQ_QUOTA_TICK_SHIFT 8
+#define CHQ_QUOTA_SKEW	     (UINT32_C(1) << 22) /* 1.07 s, as CHQ_QUOTA_SKEW_NS */
+#define CHQ_QUOTA_SPAN_MAX   (UINT32_C(1) << 30) /* 275 s: with the skew less than half the circle */
+
+enum chq_quota_result { CHQ_QUOTA_SPENT, CHQ_QUOTA_OVER_FRAMES, CHQ_QUOTA_OVER_BYTES };
+
+/* How far ahead of @now a budget's arrival time is, 0 if it lies behind or is nonsense: the rules
+ * of chq_quota_take(). */
+static inline uint32_t
+chq_quota_ahead(uint32_t tat, uint32_t now, uint32_t span)
 {
-	return CHQ_LOAD_RELAXED(&q->kib_ns) * len / 1024;
+	uint32_t ahead = tat - now;
+
+	return ahead <= span + CHQ_QUOTA_SKEW ? ahead : 0;
+}
+
+/* Ticks that a datagram costs in the budget of bytes: whole ones, and one at least. */
+static inline uint32_t
+chq_quota_byte_ticks(uint64_t kib_ns, uint32_t len)
+{
+	uint64_t ticks = kib_ns * len >> (10 + CHQ_QUOTA_TICK_SHIFT);
+
+	if (kib_ns == 0)
+		return 0;
+	if (ticks == 0)
+		return 1;
+	return ticks < CHQ_QUOTA_SPAN_MAX ? (uint32_t)ticks : CHQ_QUOTA_SPAN_MAX;
+}
+
+/**
+ * chq_quota_spend() - spend a datagram from a session's budgets of frames and of bytes.
+ * @word: chq_session.quota: arrival times in ticks, {frames 32 | bytes 32}.
+ * @q:    the session's class. A price of 0 is no limit.
+ * @len:  bytes of the datagram.
+ *
+ * Both budgets are one word, so that a frame costs one compare-and-swap, and what one of them
+ * refuses is not taken from the other. A budget that nobody used for 18 minutes may by accident
+ * look used: by its burst at most, and no longer than its span.
+ * Return: enum chq_quota_result; nothing is written unless CHQ_QUOTA_SPENT.
+ */
+static inline int
+chq_quota_spend(uint64_t *word, const struct chq_quota_class *q, uint64_t now_ns, uint32_t len)
+{
+	uint32_t frame_price = CHQ_LOAD_RELAXED(&q->frame_ticks);
+	uint32_t byte_price = chq_quota_byte_ticks(CHQ_LOAD_RELAXED(&q->kib_ns), len);
+	uint32_t frame_span = CHQ_LOAD_RELAXED(&q->frame_span);
+	uint32_t byte_span = CHQ_LOAD_RELAXED(&q->byte_span);
+	uint32_t now = (uint32_t)(now_ns >> CHQ_QUOTA_TICK_SHIFT);
+	uint64_t was, seen;
+
+	if (frame_price == 0 && byte_price == 0)
+		return CHQ_QUOTA_SPENT;
+	was = CHQ_LOAD_RELAXED(word);
+	for (int i = 0; i < CHQ_CAS_ROUNDS; i++) {
+		uint32_t frames = chq_quota_ahead((uint32_t)(was >> 32), now, frame_span) +
+				  frame_price;
+		uint32_t bytes = chq_quota_ahead((uint32_t)was, now, byte_span) + byte_price;
+
+		if (frame_price && frames > frame_span)
+			return CHQ_QUOTA_OVER_FRAMES;
+		if (byte_price && bytes > byte_span)
+			return CHQ_QUOTA_OVER_BYTES;
+		seen = CHQ_CAS(word, was, (uint64_t)(now + frames) << 32 | (uint32_t)(now + bytes));
+		if (seen == was)
+			return CHQ_QUOTA_SPENT;
+		was = seen;
+	}
+	return CHQ_QUOTA_OVER_FRAMES;
 }

@@ -307,7 +307,7 @@ sender_half_fill(struct chq_session *s, const struct chq_dp_session_open *m, uin
 	key_store(&s->tag_in, chq_sipkey_load(m->tag_in));
 	s->ident = m->account ? CHQ_PARTY(CHQ_KIND_ACCOUNT, m->device, m->account) : 0;
 	s->quota_class = m->quota_class;
-	s->frames_tat = s->bytes_tat = s->notice_tat = 0;
+	s->quota = s->notice_tat = 0;
 	s->expires_s = now_s + m->confirm_s;
 	s->heard_s = now_s;
 	memset(s->replay, 0, sizeof(s->replay));

@@ -16,7 +16,7 @@
 #include "proto/siphash.h"
 
 #define CHQ_LAYOUT_MAGIC      UINT64_C(0x6971737361686331) /* "1chassqi" */
-#define CHQ_LAYOUT_VERSION    1
+#define CHQ_LAYOUT_VERSION    2
 #define CHQ_SLOT_REST_S	      90 /* of a slot that was a receiver */
 #define CHQ_SLOT_REST_GUEST_S 5	 /* of one that never was: nobody else knows it */
 #define CHQ_TABLE_WORKERS_MAX 64
@@ -66,11 +66,11 @@ struct chq_session {
 	uint8_t quota_class; /* index into chq_header.quota */
 	uint16_t gen;	     /* rises each time the slot is opened */
 	uint32_t path_fp; /* chq_path_fp() of the current path: a frame from elsewhere shows. Writer: manager; path after a move, relaxed */
-	uint64_t frames_tat; /* GCRA, ns; writer path, compare-and-swap relaxed */
-	uint64_t bytes_tat;  /* the same, bytes */
-	uint64_t notice_tat; /* the same, NOTICEs sent to this session */
+	uint64_t quota; /* GCRA, ticks: {frames 32 | bytes 32}; writer path, compare-and-swap relaxed. See dataplane/quota.h */
+	uint64_t notice_tat; /* GCRA, ns: NOTICEs sent to this session; the same */
 	uint32_t expires_s;  /* frames after it: NOTICE expired */
 	uint32_t heard_s; /* last valid frame; writer path, relaxed, at most once a second; then rx_heard_s too */
+	uint64_t pad0;
 	uint64_t replay
 		[CHQ_REPLAY_WORDS]; /* {block 32 | bits 32}; writer path, compare-and-swap relaxed. See dataplane/replay.h */
 
@@ -140,12 +140,13 @@ struct chq_bucket {
 _Static_assert(sizeof(struct chq_bucket) == 64, "bucket is one cache line");
 
 struct chq_quota_class {
-	uint64_t frame_ns;	/* price of a frame; 0 = no limit */
-	uint64_t frame_span_ns; /* how far ahead of now frames_tat may run */
-	uint64_t kib_ns;	/* price of 1,024 bytes of datagram; 0 = no limit */
-	uint64_t byte_span_ns;
+	uint32_t frame_ticks; /* price of a frame; 0 = no limit. Ticks: dataplane/quota.h */
+	uint32_t frame_span;  /* how far ahead of now the budget of frames may run, ticks */
+	uint64_t kib_ns;      /* price of 1,024 bytes of datagram; 0 = no limit */
+	uint32_t byte_span;   /* ticks */
+	uint32_t pad0;
 	uint64_t notice_ns, notice_span_ns;
-	uint64_t pad[2];
+	uint64_t pad[3];
 };
 
 struct chq_local {

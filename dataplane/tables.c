@@ -16,6 +16,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "dataplane/cookie.h"
+#include "dataplane/quota.h"
 #include "dataplane/tables_priv.h"
 
 #define COOKIE_S     120 /* a secret serves so long, and is accepted as long again */
@@ -399,6 +400,16 @@ chq_tables_tick(struct chq_tables *t, uint64_t now_ns, uint64_t wall_ms)
 	cookie_rotate(h, now_s);
 }
 
+/* Return: ticks, rounded up, at most a span. */
+static uint32_t
+ticks_of(uint64_t ns)
+{
+	uint64_t ticks = ns / (1U << CHQ_QUOTA_TICK_SHIFT) +
+			 (ns % (1U << CHQ_QUOTA_TICK_SHIFT) != 0);
+
+	return ticks < CHQ_QUOTA_SPAN_MAX ? (uint32_t)ticks : CHQ_QUOTA_SPAN_MAX;
+}
+
 static void
 quota_set(struct chq_quota_class *c, const struct chq_dp_quota *q)
 {
@@ -406,10 +417,11 @@ quota_set(struct chq_quota_class *c, const struct chq_dp_quota *q)
 	uint64_t kib_ns = q->bytes_per_s ? CHQ_NS_PER_SEC * 1024 / q->bytes_per_s : 0;
 	uint64_t notice_ns = q->notices_per_s ? CHQ_NS_PER_SEC / q->notices_per_s : 0;
 
-	CHQ_STORE_RELAXED(&c->frame_ns, frame_ns);
-	CHQ_STORE_RELAXED(&c->frame_span_ns, frame_ns * q->frames_burst);
+	CHQ_STORE_RELAXED(&c->frame_ticks, ticks_of(frame_ns));
+	CHQ_STORE_RELAXED(&c->frame_span, ticks_of((uint64_t)ticks_of(frame_ns) * q->frames_burst
+						   << CHQ_QUOTA_TICK_SHIFT));
 	CHQ_STORE_RELAXED(&c->kib_ns, kib_ns);
-	CHQ_STORE_RELAXED(&c->byte_span_ns, kib_ns * q->bytes_burst / 1024);
+	CHQ_STORE_RELAXED(&c->byte_span, ticks_of(kib_ns * q->bytes_burst / 1024));
 	CHQ_STORE_RELAXED(&c->notice_ns, notice_ns);
 	CHQ_STORE_RELAXED(&c->notice_span_ns, notice_ns * q->notices_per_s);
 }

@@ -119,10 +119,10 @@ scene_make(struct run *r)
 	r->now.now_ns = START_NS;
 	r->t->header->today = TODAY;
 	r->t->header->server_id = 7;
-	q->frame_ns = CHQ_NS_PER_SEC / 50;
-	q->frame_span_ns = CHQ_NS_PER_SEC / 4;
+	q->frame_ticks = (CHQ_NS_PER_SEC / 50) >> CHQ_QUOTA_TICK_SHIFT;
+	q->frame_span = (CHQ_NS_PER_SEC / 4) >> CHQ_QUOTA_TICK_SHIFT;
 	q->kib_ns = CHQ_NS_PER_SEC / 50;
-	q->byte_span_ns = CHQ_NS_PER_SEC / 2;
+	q->byte_span = (CHQ_NS_PER_SEC / 2) >> CHQ_QUOTA_TICK_SHIFT;
 	for (int i = 0; !rc && i < PEERS; i++)
 		rc = peer_open(r, i);
 	return rc;

@@ -1,5 +1,7 @@
 #include "tests/unit/dataplane/scene.h"
 
+#include "dataplane/quota.h"
+
 void
 scene_init(struct scene *s)
 {
@@ -289,15 +291,15 @@ case_replayed_refusal(struct scene *s)
 static void
 case_too_many_frames(struct scene *s)
 {
-	s->v.t->header->quota[CHQ_QUOTA_ORDINARY].frame_ns = 1000;
+	s->v.t->header->quota[CHQ_QUOTA_ORDINARY].frame_ticks = 1000;
 	scene_put(s, 9, &s->alice);
 }
 
 static void
 case_too_many_bytes(struct scene *s)
 {
-	s->v.t->header->quota[CHQ_QUOTA_ORDINARY].kib_ns = 1024;
-	s->v.t->header->quota[CHQ_QUOTA_ORDINARY].byte_span_ns = 56;
+	s->v.t->header->quota[CHQ_QUOTA_ORDINARY].kib_ns = UINT64_C(1024) << CHQ_QUOTA_TICK_SHIFT;
+	s->v.t->header->quota[CHQ_QUOTA_ORDINARY].byte_span = 56;
 	scene_put(s, 9, &s->alice); /* 57 bytes */
 }
 

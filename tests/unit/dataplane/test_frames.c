@@ -443,7 +443,7 @@ refused_frame_from_elsewhere_is_answered_by_its_path_notice_alone(void **state)
 	struct chq_frame_hdr hop;
 	uint8_t buf[64];
 
-	q->frame_ns = 1000; /* with a span of 0: none is conforming */
+	q->frame_ticks = 1000; /* with a span of 0: none is conforming */
 	q->notice_ns = 0;
 	s->alice.path.port = 9;
 	for (int i = 0; i < CHQ_BURST; i++) {
@@ -458,7 +458,7 @@ refused_frame_from_elsewhere_is_answered_by_its_path_notice_alone(void **state)
 	assert_int_equal(s->v.w->counts[CHQ_C_NOTICE_TOO_FAST], 0);
 	assert_int_equal(s->v.w->counts[CHQ_C_NOTICE_PATH], CHQ_BURST);
 
-	q->frame_ns = 0;
+	q->frame_ticks = 0;
 	hop = frame_to(&s->alice, &s->bob);
 	hop.flags = CHQ_F_HOP;
 	world_send(&s->v, &hop, 16, &s->alice);
