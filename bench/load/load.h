@@ -77,7 +77,8 @@ struct load_opts {
 	unsigned seconds;
 	unsigned payload;
 	unsigned in_flight;
-	unsigned rate; /* frames per second; 0 = as fast as answers come */
+	unsigned rate;	    /* frames per second; 0 = as fast as answers come */
+	const char *record; /* steady: file for the times of every frame */
 	bool json;
 };
 
@@ -95,6 +96,13 @@ int load_login(struct load *l);
 
 /** load_run() - closed loop for @o->seconds; fills the figures. Return: 0; CHQ_ENOMEM. */
 int load_run(struct load *l, const struct load_opts *o);
+
+/**
+ * load_steady() - open loop: @o->rate frames a second, for @o->seconds at most, told what to do by standard input (see
+ * load_steady.c). Writes @o->record: {sent, arrived or 0} of each frame, two u64 ns of CLOCK_MONOTONIC in host order.
+ * Return: 0; CHQ_ENOMEM; a negated errno of the file.
+ */
+int load_steady(struct load *l, const struct load_opts *o);
 
 /** load_deinit() - close and free everything; keys are wiped. */
 void load_deinit(struct load *l);

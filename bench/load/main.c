@@ -11,15 +11,23 @@
 #include "bench/load/load.h"
 #include "proto/aead.h"
 
+#define RATE_MAX 1000000 /* of steady, which remembers every frame */
+
 static const char usage[] =
 	"usage: chasqui-load prepare --dir DIR [--sessions N] [--control SOCKET]\n"
 	"       chasqui-load run --dir DIR --invitation FILE [--sessions N] [--seconds S]\n"
 	"                        [--payload BYTES] [--in-flight N] [--rate FRAMES/S] [--json]\n"
+	"       chasqui-load steady --dir DIR --invitation FILE --rate FRAMES/S --record FILE\n"
+	"                        [--sessions N] [--seconds S] [--payload BYTES]\n"
 	"\n"
 	"prepare makes accounts with device keys through the control socket and befriends them in "
 	"pairs;\n"
 	"run logs them all in and lets each pair exchange frames. Payloads are not sealed "
-	"messages.\n";
+	"messages.\n"
+	"steady sends at that rate whatever comes back, and tells of every frame; lines on "
+	"standard "
+	"input:\n"
+	"'replay' sends the newest ones again, 'end' ends it.\n";
 
 static void
 figures_print(const struct load *l, const struct load_opts *o)
@@ -80,17 +88,10 @@ static int
 opts_parse(struct load_opts *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "dir", 1, 0, 'd' },
-		{ "invitation", 1, 0, 'i' },
-		{ "control", 1, 0, 'c' },
-		{ "sessions", 1, 0, 'n' },
-		{ "seconds", 1, 0, 's' },
-		{ "payload", 1, 0, 'p' },
-		{ "in-flight", 1, 0, 'f' },
-		{ "rate", 1, 0, 'r' },
-		{ "json", 0, 0, 'j' },
-		{ "help", 0, 0, 'h' },
-		{ 0 },
+		{ "dir", 1, 0, 'd' },	    { "invitation", 1, 0, 'i' }, { "control", 1, 0, 'c' },
+		{ "sessions", 1, 0, 'n' },  { "seconds", 1, 0, 's' },	 { "payload", 1, 0, 'p' },
+		{ "in-flight", 1, 0, 'f' }, { "rate", 1, 0, 'r' },	 { "record", 1, 0, 'o' },
+		{ "json", 0, 0, 'j' },	    { "help", 0, 0, 'h' },	 { 0 },
 	};
 	int c;
 
@@ -106,6 +107,7 @@ opts_parse(struct load_opts *o, int argc, char **argv)
 		case 'p': o->payload = value; break;
 		case 'f': o->in_flight = value; break;
 		case 'r': o->rate = value; break;
+		case 'o': o->record = optarg; break;
 		case 'j': o->json = true; break;
 		default: return CHQ_EARGS;
 		}
@@ -114,7 +116,7 @@ opts_parse(struct load_opts *o, int argc, char **argv)
 }
 
 static int
-run(const struct load_opts *o)
+run(const struct load_opts *o, bool steady)
 {
 	struct load l = { 0 };
 	const char *step = "reading the accounts";
@@ -130,12 +132,12 @@ run(const struct load_opts *o)
 	}
 	if (rc == 0) {
 		step = "sending";
-		rc = load_run(&l, o);
+		rc = steady ? load_steady(&l, o) : load_run(&l, o);
 	}
 	if (rc)
 		fprintf(stderr, "error: %s: %s (%u of %u sessions ready)\n", step, chq_strerror(rc),
 			l.ready, l.count);
-	else
+	else if (!steady)
 		figures_print(&l, o);
 	load_deinit(&l);
 	return rc ? 1 : 0;
@@ -150,11 +152,11 @@ main(int argc, char **argv)
 			       .payload = 64,
 			       .in_flight = 256 };
 	const char *verb = argc > 1 ? argv[1] : "";
+	bool steady = strcmp(verb, "steady") == 0, sends = steady || strcmp(verb, "run") == 0;
 	int rc;
 
-	if (opts_parse(&o, argc - 1, argv + 1) ||
-	    (strcmp(verb, "prepare") != 0 && strcmp(verb, "run") != 0) ||
-	    (strcmp(verb, "run") == 0 && !o.invitation)) {
+	if (opts_parse(&o, argc - 1, argv + 1) || (!sends && strcmp(verb, "prepare") != 0) ||
+	    (sends && !o.invitation) || (steady && (!o.rate || o.rate > RATE_MAX || !o.record))) {
 		fputs(usage, stderr);
 		return 2;
 	}
@@ -163,8 +165,8 @@ main(int argc, char **argv)
 		fprintf(stderr, "error: %s\n", chq_strerror(rc));
 		return 1;
 	}
-	if (strcmp(verb, "run") == 0)
-		return run(&o);
+	if (sends)
+		return run(&o, steady);
 	rc = load_prepare(&o);
 	if (rc)
 		fprintf(stderr, "error: preparing accounts: %s\n", chq_strerror(rc));
