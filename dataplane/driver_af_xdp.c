@@ -1,4 +1,3 @@
-#include <ifaddrs.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
@@ -9,7 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <netpacket/packet.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_log.h>
@@ -19,6 +17,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "dataplane/addrs.h"
 #include "dataplane/dpdk_eal.h"
 #include "dataplane/driver_dpdk.h"
 #include "dataplane/locals.h"
@@ -62,6 +61,7 @@ struct af_xdp {
 	char pin_dir[PATH_MAX];
 	struct iface ifaces[INTERFACES_MAX];
 	unsigned int n_ifaces;
+	int scan_told;	/* what the last look at addresses said; was logged */
 	bool half_made; /* a device failed half-way: DPDK cannot free it safely */
 };
 
@@ -73,76 +73,45 @@ af_xdp_driver(struct chq_driver *d)
 
 /* --- addresses --- */
 
-static void
-collect_key(const struct chq_local *l, void *arg)
+/* The map of the program gets the addresses that are there. */
+static int
+set_locals(const struct af_xdp *x, struct iface *i)
 {
-	struct iface *i = arg;
-	struct chq_steer_key *key;
-
-	if (i->n_keys == CHQ_STEER_LOCALS_MAX)
-		return;
-	key = &i->keys[i->n_keys++];
-	memset(key, 0, sizeof(*key));
-	chq_put_le64(key->ip, l->ip_hi);
-	chq_put_le64(key->ip + 8, l->ip_lo);
-	chq_put_be16(key->port_be, l->port);
-}
-
-static void
-take_mac(struct chq_header *header, const struct iface *i, const struct sockaddr_ll *sll)
-{
-	static const uint8_t none[6];
-
-	if (sll->sll_halen != 6)
-		chq_port_add(header, i->link.ifindex, none, header->port_info[i->ifidx].mtu);
-	else
-		chq_port_add(header, i->link.ifindex, sll->sll_addr,
-			     header->port_info[i->ifidx].mtu);
-}
-
-/* What the kernel says of the interface now: its MAC into the table of ports, its addresses into
- * that of addresses and into the map of the program. */
-static void
-refresh_iface(struct af_xdp *x, struct iface *i, const struct ifaddrs *all)
-{
-	struct chq_header *header = x->dpdk.header;
-	char err[256];
-	struct chq_inet a;
-	int rc = 0;
+	const struct chq_header *header = x->dpdk.header;
 
 	i->n_keys = 0;
-	for (const struct ifaddrs *ifa = all; ifa && rc >= 0; ifa = ifa->ifa_next) {
-		if (!ifa->ifa_addr || strcmp(ifa->ifa_name, i->link.ifname) != 0)
+	for (uint32_t n = 0; n < header->locals && i->n_keys < CHQ_STEER_LOCALS_MAX; n++) {
+		const struct chq_local *l = &header->local[n];
+		struct chq_steer_key *key = &i->keys[i->n_keys];
+
+		if (l->ifidx != i->ifidx)
 			continue;
-		if (ifa->ifa_addr->sa_family == AF_PACKET)
-			take_mac(header, i,
-				 (const struct sockaddr_ll *)(const void *)ifa->ifa_addr);
-		else if (chq_inet_from_sockaddr(&a, ifa->ifa_addr))
-			rc = chq_dpdk_add_address(header, &x->listen, &a, i->ifidx, collect_key, i);
+		memset(key, 0, sizeof(*key));
+		chq_put_le64(key->ip, l->ip_hi);
+		chq_put_le64(key->ip + 8, l->ip_lo);
+		chq_put_be16(key->port_be, l->port);
+		i->n_keys++;
 	}
-	if (rc >= 0)
-		rc = chq_dpdk_add_addresses(header, x->conf, i->ifidx, collect_key, i, err,
-					    sizeof(err));
-	if (rc >= 0)
-		rc = chq_xdp_set_locals(&i->link, i->keys, i->n_keys);
-	if (rc < 0)
-		CHQ_LOG_WARN("addresses-incomplete", "interface=%s reason=\"%s\"", i->link.ifname,
-			     chq_strerror(rc));
+	return chq_xdp_set_locals(&i->link, i->keys, i->n_keys);
 }
 
 static void
 af_xdp_refresh(struct chq_driver *drv)
 {
 	struct af_xdp *x = af_xdp_driver(drv);
-	struct ifaddrs *all;
+	uint64_t seen = 0;
+	char err[256];
+	int rc = chq_addrs_scan(x->dpdk.header, &x->listen, &x->conf->dataplane.interfaces, &seen);
 
-	if (getifaddrs(&all) < 0) {
-		CHQ_LOG_WARN("addresses-unknown", "reason=\"%s\"", chq_strerror(chq_errno()));
-		return;
-	}
-	for (unsigned int i = 0; i < x->n_ifaces; i++)
-		refresh_iface(x, &x->ifaces[i], all);
-	freeifaddrs(all);
+	if (rc >= 0)
+		rc = chq_addrs_add_listed(x->dpdk.header, x->conf, x->ifaces[0].ifidx, &seen, err,
+					  sizeof(err));
+	chq_addrs_withdraw(x->dpdk.header, seen);
+	for (unsigned int i = 0; rc >= 0 && i < x->n_ifaces; i++)
+		rc = set_locals(x, &x->ifaces[i]);
+	if (rc < 0 && rc != x->scan_told)
+		CHQ_LOG_WARN("addresses-incomplete", "reason=\"%s\"", chq_strerror(rc));
+	x->scan_told = rc < 0 ? rc : 0;
 }
 
 /* --- interfaces and queues --- */
@@ -427,8 +396,7 @@ af_xdp_describe(struct chq_driver *drv)
 		if (!f->link.native)
 			json_object_set_new(o, "why_generic", json_string(f->link.why_generic));
 		json_object_set_new(o, "queues", json_integer(f->queues));
-		json_object_set_new(o, "addresses",
-				    chq_dpdk_describe_locals(x->dpdk.header, f->ifidx));
+		json_object_set_new(o, "addresses", chq_addrs_describe(x->dpdk.header, f->ifidx));
 		json_array_append_new(ports, o);
 	}
 	return ports;

@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "dataplane/addrs.h"
 #include "dataplane/dpdk_eal.h"
 #include "dataplane/locals.h"
 #include "dataplane/tables.h"
@@ -106,7 +107,7 @@ find_port(struct chq_dpdk *d, struct chq_dpdk_port *p, const char *devargs, char
 static int
 add_addresses(struct chq_dpdk *d, const struct chq_site_conf *conf, char *err, size_t err_size)
 {
-	int rc = chq_dpdk_add_addresses(d->header, conf, 0, NULL, NULL, err, err_size);
+	int rc = chq_addrs_add_listed(d->header, conf, 0, NULL, err, err_size);
 
 	if (rc > 0)
 		return 0;
@@ -237,7 +238,7 @@ dpdk_describe(struct chq_driver *drv)
 		json_object_set_new(o, "mode",
 				    json_string(info.driver_name ? info.driver_name : "?"));
 		json_object_set_new(o, "queues", json_integer(p->tx_queues));
-		json_object_set_new(o, "addresses", chq_dpdk_describe_locals(d->header, -1));
+		json_object_set_new(o, "addresses", chq_addrs_describe(d->header, -1));
 		json_array_append_new(ports, o);
 	}
 	return ports;

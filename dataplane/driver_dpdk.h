@@ -107,27 +107,9 @@ void chq_dpdk_assign(struct chq_dpdk *d, const struct chq_dpdk_port *p, unsigned
 /** chq_dpdk_stop_ports() - stop and close all ports, free their pools and the workers' memory. */
 void chq_dpdk_stop_ports(struct chq_dpdk *d);
 
-/**
- * chq_dpdk_add_address() - enter an address of ours, once for each port of `listen` that covers it.
- * @each_fn: called for each entry, new or there already; may be NULL.
- * Return: how many; CHQ_EFULL.
- */
-int chq_dpdk_add_address(struct chq_header *header, const struct chq_listen *listen,
-			 const struct chq_inet *a, uint8_t ifidx,
-			 void (*each_fn)(const struct chq_local *l, void *arg), void *arg);
-
-/**
- * chq_dpdk_add_addresses() - the same for dataplane.addresses.
- * Return: how many; CHQ_EFULL, CHQ_ECONF with @err filled.
- */
-int chq_dpdk_add_addresses(struct chq_header *header, const struct chq_site_conf *conf,
-			   uint8_t ifidx, void (*each_fn)(const struct chq_local *l, void *arg),
-			   void *arg, char *err, size_t err_size);
-
-/* What both drivers tell of a port, and of the addresses on @ifidx (-1: all). New references. */
+/* What both drivers tell of a port. New reference. */
 struct json_t *chq_dpdk_describe_port(const struct chq_header *header, uint8_t ifidx,
 				      const char *name, const char *driver);
-struct json_t *chq_dpdk_describe_locals(const struct chq_header *header, int ifidx);
 
 /* Functions of struct chq_driver_ops that both drivers share. */
 int chq_dpdk_start(struct chq_driver *d, struct chq_worker **workers, unsigned int n);

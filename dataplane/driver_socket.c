@@ -1,9 +1,7 @@
 #include "dataplane/driver_socket.h"
 
-#include <ifaddrs.h>
 #include <jansson.h>
 #include <linux/filter.h>
-#include <net/if.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +13,7 @@
 #include "base/array.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "dataplane/locals.h"
+#include "dataplane/addrs.h"
 #include "dataplane/tables.h"
 #include "dataplane/worker.h"
 
@@ -31,47 +29,13 @@ sock_driver(struct chq_driver *d)
 /* --- addresses --- */
 
 static void
-local_add(struct chq_sock_driver *sd, const struct chq_inet *a, uint16_t port, const char *ifname)
-{
-	char text[CHQ_ADDR_TEXT_MAX];
-	struct sockaddr_storage ss;
-	int ifidx;
-
-	if (chq_local_find(sd->header, a->ip_hi, a->ip_lo, port) >= 0)
-		return;
-	ifidx = chq_port_add(sd->header, if_nametoindex(ifname), NULL, 0);
-	chq_inet_to_sockaddr(&(struct chq_inet){ a->ip_hi, a->ip_lo, port }, AF_INET6, 0, &ss);
-	chq_sockaddr_format((struct sockaddr *)&ss, text);
-	if (chq_local_add(sd->header, a->ip_hi, a->ip_lo, port, ifidx < 0 ? 0 : (uint16_t)ifidx) >=
-	    0) {
-		CHQ_LOG_INFO("local-address", "address=%s interface=%s", text, ifname);
-	} else if (!sd->full_told) {
-		CHQ_LOG_WARN("local-address-unused",
-			     "address=%s reason=\"table of addresses is full\"", text);
-		sd->full_told = true;
-	}
-}
-
-static void
 locals_refresh(struct chq_sock_driver *sd)
 {
-	struct ifaddrs *all;
-	struct chq_inet a;
+	int rc = chq_addrs_scan(sd->header, &sd->listen, NULL, NULL);
 
-	if (getifaddrs(&all) < 0) {
-		CHQ_LOG_WARN("local-addresses-unknown", "error=%s", chq_strerror(chq_errno()));
-		return;
-	}
-	for (struct ifaddrs *i = all; i; i = i->ifa_next) {
-		if (!i->ifa_addr || !(i->ifa_flags & IFF_UP) ||
-		    !chq_inet_from_sockaddr(&a, i->ifa_addr))
-			continue;
-		for (unsigned k = 0; k < sd->listen.n; k++) {
-			if (chq_listen_covers(&sd->listen.at[k], &a))
-				local_add(sd, &a, sd->listen.at[k].port, i->ifa_name);
-		}
-	}
-	freeifaddrs(all);
+	if (rc && rc != sd->scan_told)
+		CHQ_LOG_WARN("local-addresses-incomplete", "reason=\"%s\"", chq_strerror(rc));
+	sd->scan_told = rc;
 }
 
 static void

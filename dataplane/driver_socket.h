@@ -66,7 +66,7 @@ struct chq_sock_driver {
 	unsigned n_workers, n_threads;
 	struct chq_sock_worker *worker;
 	pthread_t *thread;
-	bool full_told; /* manager only: it was logged that the table of addresses is full */
+	int scan_told; /* manager only: what the last look at addresses said; was logged */
 };
 
 uint16_t chq_sock_rx(struct chq_driver *d, struct chq_worker *w, struct chq_pkt **pkts);

@@ -149,10 +149,11 @@ struct chq_quota_class {
 	uint64_t pad[3];
 };
 
+#define CHQ_LOCAL_GONE UINT16_MAX /* ifidx: that address is on no interface now; not for the path */
 struct chq_local {
 	uint64_t ip_hi, ip_lo; /* both 0 = not in use; an index is never given to another address */
 	uint16_t port;
-	uint16_t ifidx;
+	uint16_t ifidx; /* index into chq_header.port_info, or CHQ_LOCAL_GONE */
 	uint32_t pad;
 };
 
