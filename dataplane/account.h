@@ -14,9 +14,17 @@
 static inline uint32_t
 chq_bucket_find(const struct chq_bucket *b, uint64_t key)
 {
-	for (int i = 0; i < CHQ_BUCKET_ENTRIES; i++)
-		if (CHQ_LOAD_ACQUIRE(&b->key[i]) == key)
-			return CHQ_LOAD_RELAXED(&b->slot[i]);
+	for (int i = 0; i < CHQ_BUCKET_ENTRIES; i++) {
+		uint32_t slot;
+
+		if (CHQ_LOAD_ACQUIRE(&b->key[i]) != key)
+			continue;
+		slot = CHQ_LOAD_RELAXED(&b->slot[i]);
+		CHQ_FENCE_ACQUIRE();
+		/* It may have moved to its other bucket, and the entry be another's by now. */
+		if (CHQ_LOAD_RELAXED(&b->key[i]) == key)
+			return slot;
+	}
 	return CHQ_SLOT_NONE;
 }
 
@@ -24,8 +32,9 @@ chq_bucket_find(const struct chq_bucket *b, uint64_t key)
  * chq_account_find() - first session slot of a key.
  * @key: CHQ_PARTY(kind, 0, id), not 0.
  *
- * A slot read beside a change may be the key's former one: the caller checks the record's rx_ident.
- * Thread: any. Return: slot, to be checked against the number of slots; CHQ_SLOT_NONE.
+ * The first bucket before the second: an entry that moves, moves from the first to the second, and
+ * is in both meanwhile. A slot read beside a change may be the key's former one: the caller checks
+ * the record's rx_ident. Thread: any. Return: slot, to be checked against the number of slots; CHQ_SLOT_NONE.
  */
 static inline uint32_t
 chq_account_find(const struct chq_bucket *buckets, uint32_t bucket_count, uint64_t seed,

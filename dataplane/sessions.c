@@ -220,6 +220,7 @@ publish(struct chq_tables *t, uint32_t slot, uint64_t now_ns, struct chq_dp_ref 
 
 	if (old == CHQ_SLOT_NONE && count >= CHQ_DEVICES_MAX)
 		return CHQ_EFULL;
+	tables_budget_join(t, slot, head, now_ns);
 	flags = CHQ_RX_VALID | deny_copy(t, old != CHQ_SLOT_NONE ? old : head, slot);
 	CHQ_STORE_RELAXED(&s->rx_expires_s, t->cold[slot].full_expires_s);
 	CHQ_STORE_RELEASE(&s->rx_ident,
@@ -301,16 +302,21 @@ path_of(const struct chq_dp_path *from, struct chq_path *to)
 	to->seal = 0;
 }
 
+/* A worker that a stale frame or a stale link leads to the slot may be reading: whole words. */
 static void
 sender_half_fill(struct chq_session *s, const struct chq_dp_session_open *m, uint32_t now_s)
 {
+	uint64_t ident = m->account ? CHQ_PARTY(CHQ_KIND_ACCOUNT, m->device, m->account) : 0;
+
 	key_store(&s->tag_in, chq_sipkey_load(m->tag_in));
-	s->ident = m->account ? CHQ_PARTY(CHQ_KIND_ACCOUNT, m->device, m->account) : 0;
-	s->quota_class = m->quota_class;
-	s->quota = s->notice_tat = 0;
-	s->expires_s = now_s + m->confirm_s;
-	s->heard_s = now_s;
-	memset(s->replay, 0, sizeof(s->replay));
+	CHQ_STORE_RELAXED(&s->ident, ident);
+	CHQ_STORE_RELAXED(&s->quota_class, m->quota_class);
+	CHQ_STORE_RELAXED(&s->quota, 0);
+	CHQ_STORE_RELAXED(&s->notice_tat, 0);
+	CHQ_STORE_RELAXED(&s->expires_s, now_s + m->confirm_s);
+	CHQ_STORE_RELAXED(&s->heard_s, now_s);
+	for (int i = 0; i < CHQ_REPLAY_WORDS; i++)
+		CHQ_STORE_RELAXED(&s->replay[i], 0);
 }
 
 static void
@@ -322,20 +328,24 @@ receiver_half_fill(struct chq_session *s, const struct chq_dp_session_open *m, u
 	path_of(&m->path, &path);
 	key_store(&s->tag_out, chq_sipkey_load(m->tag_out));
 	key_store(&s->grant_key, chq_sipkey_load(m->grant_key));
-	s->rx_ident = 0;
-	s->seq_out = 0;
-	s->rx_expires_s = s->expires_s;
-	s->rx_heard_s = now_s;
+	CHQ_STORE_RELAXED(&s->rx_ident, 0);
+	CHQ_STORE_RELAXED(&s->seq_out, 0);
+	CHQ_STORE_RELAXED(&s->rx_expires_s, s->expires_s);
+	CHQ_STORE_RELAXED(&s->rx_heard_s, now_s);
 	chq_path_write(s, &path, word);
 	CHQ_STORE_RELEASE(&s->path_word, word);
-	s->path_fp = chq_path_fp_of(&path);
+	CHQ_STORE_RELAXED(&s->path_fp, chq_path_fp_of(&path));
 }
 
 static void
 cold_fill(struct chq_cold *c, const struct chq_dp_session_open *m, uint64_t now_ns)
 {
-	memset(c, 0, sizeof(*c));
-	c->next_slot = CHQ_SLOT_NONE;
+	for (int i = 0; i < CHQ_DENY_MAX; i++)
+		CHQ_STORE_RELAXED(&c->deny[i], 0);
+	CHQ_STORE_RELAXED(&c->next_slot, CHQ_SLOT_NONE);
+	CHQ_STORE_RELAXED(&c->fast_tat, 0);
+	CHQ_STORE_RELAXED(&c->over_quota, 0);
+	CHQ_STORE_RELAXED(&c->rested_s, 0);
 	c->opened_ns = now_ns;
 	c->kind = m->kind;
 	c->full_expires_s = m->account ? seconds(now_ns) + m->lifetime_s : 0;
@@ -360,11 +370,14 @@ chq_session_open(struct chq_tables *t, const struct chq_dp_session_open *m, uint
 		return CHQ_EFULL;
 
 	s = &t->sessions[slot];
-	s->gen = s->gen == UINT16_MAX ? 1 : s->gen + 1; /* 0 = never used */
+	CHQ_STORE_RELAXED(&s->gen,
+			  (uint16_t)(s->gen == UINT16_MAX ? 1 : s->gen + 1)); /* 0: never used */
 	CHQ_PROGRAM_ORDER();
 	sender_half_fill(s, m, now_s);
 	receiver_half_fill(s, m, now_s);
 	cold_fill(&t->cold[slot], m, now_ns);
+	if (m->account)
+		tables_budget_join(t, slot, tables_find(t, tables_key(m->account)), now_ns);
 	memcpy(t->hop[slot].in, m->hop_in, sizeof(m->hop_in));
 	memcpy(t->hop[slot].out, m->hop_out, sizeof(m->hop_out));
 	CHQ_STORE_RELEASE(&s->state, m->account ? CHQ_SESSION_NEW : CHQ_SESSION_PRELOGIN);
@@ -407,6 +420,7 @@ chq_session_close(struct chq_tables *t, struct chq_dp_ref ref, uint64_t now_ns)
 		chain_unlink(t, ref.slot);
 		receiver_clear(t, ref.slot);
 	}
+	tables_budget_leave(t, ref.slot);
 	CHQ_STORE_RELEASE(&s->state, CHQ_SESSION_FREE);
 	CHQ_FENCE_RELEASE(); /* who reads a wiped key reads FREE behind it */
 	tables_slot_wipe(t, ref.slot);

@@ -316,9 +316,10 @@ chq_tables_open(struct chq_tables **out, const struct chq_tables_conf *conf, uin
 	if (rc)
 		goto fail;
 	rc = CHQ_ENOMEM;
+	t->budget_users = calloc(conf->sessions, sizeof(*t->budget_users));
 	t->free[0].slots = calloc(CHQ_FREE__COUNT * (size_t)conf->sessions, sizeof(uint32_t));
-	if (!t->free[0].slots) {
-		snprintf(err, err_size, "no memory for the list of %u free slots",
+	if (!t->free[0].slots || !t->budget_users) {
+		snprintf(err, err_size, "no memory for the lists of %u slots",
 			 (unsigned)conf->sessions);
 		goto fail;
 	}
@@ -326,7 +327,10 @@ chq_tables_open(struct chq_tables **out, const struct chq_tables_conf *conf, uin
 		t->free[i].slots = t->free[i - 1].slots + conf->sessions;
 	for (int i = 0; i < CHQ_T__COUNT; i++)
 		(void)madvise(t->mapped[i], t->bytes[i], MADV_DONTDUMP);
-	tables_scrub(t, now_ns);
+	if (t->adopted)
+		tables_scrub(t, now_ns);
+	else
+		tables_slots_fresh(t);
 	t->header->generation++;
 	chq_tables_tick(t, now_ns, chq_wall_ms());
 	*out = t;
@@ -343,6 +347,7 @@ chq_tables_close(struct chq_tables *t)
 		return;
 	tables_unmap(t);
 	free(t->free[0].slots);
+	free(t->budget_users);
 	free(t);
 }
 
@@ -411,17 +416,25 @@ ticks_of(uint64_t ns)
 }
 
 static void
+price_set(struct chq_quota_price *p, const struct chq_dp_rate *r)
+{
+	uint64_t frame_ns = r->frames_per_s ? CHQ_NS_PER_SEC / r->frames_per_s : 0;
+	uint64_t kib_ns = r->bytes_per_s ? CHQ_NS_PER_SEC * 1024 / r->bytes_per_s : 0;
+
+	CHQ_STORE_RELAXED(&p->frame_ticks, ticks_of(frame_ns));
+	CHQ_STORE_RELAXED(&p->frame_span, ticks_of((uint64_t)ticks_of(frame_ns) * r->frames_burst
+						   << CHQ_QUOTA_TICK_SHIFT));
+	CHQ_STORE_RELAXED(&p->kib_ns, kib_ns);
+	CHQ_STORE_RELAXED(&p->byte_span, ticks_of(kib_ns * r->bytes_burst / 1024));
+}
+
+static void
 quota_set(struct chq_quota_class *c, const struct chq_dp_quota *q)
 {
-	uint64_t frame_ns = q->frames_per_s ? CHQ_NS_PER_SEC / q->frames_per_s : 0;
-	uint64_t kib_ns = q->bytes_per_s ? CHQ_NS_PER_SEC * 1024 / q->bytes_per_s : 0;
 	uint64_t notice_ns = q->notices_per_s ? CHQ_NS_PER_SEC / q->notices_per_s : 0;
 
-	CHQ_STORE_RELAXED(&c->frame_ticks, ticks_of(frame_ns));
-	CHQ_STORE_RELAXED(&c->frame_span, ticks_of((uint64_t)ticks_of(frame_ns) * q->frames_burst
-						   << CHQ_QUOTA_TICK_SHIFT));
-	CHQ_STORE_RELAXED(&c->kib_ns, kib_ns);
-	CHQ_STORE_RELAXED(&c->byte_span, ticks_of(kib_ns * q->bytes_burst / 1024));
+	price_set(&c->own, &q->own);
+	price_set(&c->account, &q->account);
 	CHQ_STORE_RELAXED(&c->notice_ns, notice_ns);
 	CHQ_STORE_RELAXED(&c->notice_span_ns, notice_ns * q->notices_per_s);
 }

@@ -3,10 +3,34 @@
  * half-done change looks like stands in sessions.c. Workers of nobody run now, but the XDP program
  * may forward: what is whole is left alone.
  */
-#include <stdlib.h>
-
 #include "base/clock.h"
+#include "base/log.h"
 #include "dataplane/tables_priv.h"
+
+#define AHEAD	       8 /* slots, buckets that are fetched before they are looked at */
+#define PROGRESS_EVERY 65536
+
+/* Says once a second how far it is: ten million sessions take some. */
+struct progress {
+	uint64_t next_ns;
+	unsigned int lines;
+};
+
+static void
+progress(struct progress *p, const char *step, uint32_t done, uint32_t of)
+{
+	uint64_t now;
+
+	if (done % PROGRESS_EVERY)
+		return;
+	now = chq_mono_ns();
+	if (now < p->next_ns)
+		return;
+	p->next_ns = now + CHQ_NS_PER_SEC;
+	p->lines++;
+	CHQ_LOG_INFO("tables-adopting", "step=%s done=%u of=%u", step, (unsigned)done,
+		     (unsigned)of);
+}
 
 static bool
 is_receiver(const struct chq_tables *t, uint32_t slot, uint64_t key)
@@ -56,23 +80,43 @@ session_settle(struct chq_tables *t, uint32_t slot, uint32_t now_s)
 /* Keys whose first session is none of theirs go; so does a key in a bucket that is not its own, or
  * one that is there twice. */
 static void
-buckets_settle(struct chq_tables *t)
+bucket_settle(struct chq_tables *t, struct chq_bucket *b)
+{
+	for (int e = 0; e < CHQ_BUCKET_ENTRIES; e++) {
+		uint64_t key = b->key[e];
+
+		if (key == 0)
+			continue;
+		if (key != tables_key(key) || !is_receiver(t, b->slot[e], key) ||
+		    tables_key_at(t, key) != &b->key[e])
+			CHQ_STORE_RELEASE(&b->key[e], 0);
+		else
+			t->accounts++;
+	}
+}
+
+static void
+bucket_prefetch(const struct chq_tables *t, uint32_t i)
+{
+	const struct chq_bucket *b = &t->buckets[i];
+
+	if (i >= t->header->buckets)
+		return;
+	for (int e = 0; e < CHQ_BUCKET_ENTRIES; e++)
+		if (b->key[e] != 0 && b->slot[e] < t->header->sessions) {
+			__builtin_prefetch(&t->sessions[b->slot[e]].state);
+			__builtin_prefetch(&t->sessions[b->slot[e]].rx_ident);
+		}
+}
+
+static void
+buckets_settle(struct chq_tables *t, struct progress *p)
 {
 	t->accounts = 0;
 	for (uint32_t i = 0; i < t->header->buckets; i++) {
-		struct chq_bucket *b = &t->buckets[i];
-
-		for (int e = 0; e < CHQ_BUCKET_ENTRIES; e++) {
-			uint64_t key = b->key[e];
-
-			if (key == 0)
-				continue;
-			if (key != tables_key(key) || !is_receiver(t, b->slot[e], key) ||
-			    tables_key_at(t, key) != &b->key[e])
-				CHQ_STORE_RELEASE(&b->key[e], 0);
-			else
-				t->accounts++;
-		}
+		progress(p, "accounts", i, t->header->buckets);
+		bucket_prefetch(t, i + AHEAD);
+		bucket_settle(t, &t->buckets[i]);
 	}
 }
 
@@ -104,14 +148,30 @@ chain_walk(struct chq_tables *t, uint32_t slot, uint32_t *twin)
 	return member;
 }
 
+/* Its account's buckets. */
+static void
+link_prefetch(const struct chq_tables *t, uint32_t slot)
+{
+	uint32_t at[2];
+
+	if (slot >= t->header->sessions || t->sessions[slot].state != CHQ_SESSION_OPEN)
+		return;
+	chq_account_buckets(tables_key(t->sessions[slot].rx_ident), t->header->account_seed,
+			    t->header->buckets, at);
+	__builtin_prefetch(&t->buckets[at[0]]);
+	__builtin_prefetch(&t->buckets[at[1]]);
+}
+
 /* Every receiver is reachable; one whose device has a newer session that is reachable lingers. */
 static void
-links_settle(struct chq_tables *t, uint32_t now_s)
+links_settle(struct chq_tables *t, uint32_t now_s, struct progress *p)
 {
 	for (uint32_t slot = 0; slot < t->header->sessions; slot++) {
 		struct chq_session *s = &t->sessions[slot];
 		uint32_t twin;
 
+		progress(p, "links", slot, t->header->sessions);
+		link_prefetch(t, slot + AHEAD);
 		if (s->state != CHQ_SESSION_OPEN || chain_walk(t, slot, &twin))
 			continue;
 		if (twin == CHQ_SLOT_NONE && tables_link(t, slot) == 0)
@@ -122,69 +182,109 @@ links_settle(struct chq_tables *t, uint32_t now_s)
 
 /* CHQ_RX_DEVICES says whether another follows. */
 static void
-flags_settle(struct chq_tables *t)
+flag_settle(struct chq_tables *t, uint32_t slot)
 {
 	uint64_t flag = (uint64_t)CHQ_RX_DEVICES << 56;
+	uint64_t *ident = &t->sessions[slot].rx_ident, want;
 
-	for (uint32_t slot = 0; slot < t->header->sessions; slot++) {
-		uint64_t *ident = &t->sessions[slot].rx_ident, want;
-
-		if (*ident == 0)
-			continue;
-		want = t->cold[slot].next_slot != CHQ_SLOT_NONE ? *ident | flag : *ident & ~flag;
-		if (want != *ident)
-			CHQ_STORE_RELEASE(ident, want);
-	}
+	if (*ident == 0)
+		return;
+	want = t->cold[slot].next_slot != CHQ_SLOT_NONE ? *ident | flag : *ident & ~flag;
+	if (want != *ident)
+		CHQ_STORE_RELEASE(ident, want);
 }
 
-static int
-by_rest(const void *a, const void *b, void *arg)
+/* Seconds that a FREE slot still rests. */
+static uint32_t
+rest_left(const struct chq_tables *t, uint32_t slot, uint32_t now_s)
 {
-	const struct chq_tables *t = arg;
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	uint32_t fx = t->cold[x].rested_s, fy = t->cold[y].rested_s;
+	int32_t left = (int32_t)(t->cold[slot].rested_s - now_s);
 
-	return fx != fy ? (fx < fy ? -1 : 1) : (x > y) - (x < y);
+	return t->sessions[slot].gen == 0 || left < 0 ? 0 : (uint32_t)left;
 }
 
-/*
- * Rebuild the rings of free slots, wiping what is free, and the counts. All go to one ring in the
- * order of their rests' ends, which none that is freed later comes before.
- */
 static void
-slots_settle(struct chq_tables *t, uint32_t now_s)
+free_settle(struct chq_tables *t, uint32_t slot, uint32_t now_s)
 {
-	struct chq_free_ring *free = &t->free[CHQ_FREE_OTHERS];
+	if (t->sessions[slot].gen == 0)
+		return; /* never used: nothing was written to it */
+	tables_slot_wipe(t, slot);
+	if ((int32_t)(t->cold[slot].rested_s - now_s) > CHQ_SLOT_REST_S)
+		t->cold[slot].rested_s = now_s + CHQ_SLOT_REST_S;
+}
 
-	t->used = t->unconfirmed = t->free_count = 0;
-	for (int i = 0; i < CHQ_FREE__COUNT; i++)
-		t->free[i].head = t->free[i].count = 0;
+/* Wipes what is free, counts the rest. @ends: receives how many slots rest so many seconds more. */
+static void
+slots_count(struct chq_tables *t, uint32_t now_s, uint32_t ends[CHQ_SLOT_REST_S + 1],
+	    struct progress *p)
+{
+	t->used = t->unconfirmed = 0;
 	for (uint32_t slot = 0; slot < t->header->sessions; slot++) {
 		uint8_t state = t->sessions[slot].state;
 
+		progress(p, "slots", slot, t->header->sessions);
+		flag_settle(t, slot);
 		if (state == CHQ_SESSION_FREE) {
-			if (t->sessions[slot].gen != 0)
-				tables_slot_wipe(t, slot);
-			if ((int32_t)(t->cold[slot].rested_s - now_s) > CHQ_SLOT_REST_S)
-				t->cold[slot].rested_s = now_s + CHQ_SLOT_REST_S;
-			tables_slot_push(t, CHQ_FREE_OTHERS, slot);
+			free_settle(t, slot, now_s);
+			ends[rest_left(t, slot, now_s)]++;
 			continue;
 		}
 		t->used++;
 		t->unconfirmed += state == CHQ_SESSION_PRELOGIN || state == CHQ_SESSION_NEW;
 	}
-	qsort_r(free->slots, free->count, sizeof(free->slots[0]), by_rest, t);
+}
+
+/*
+ * Rebuild the rings of free slots. All go to one ring in the order of their rests' ends, which
+ * none that is freed later comes before.
+ */
+static void
+slots_settle(struct chq_tables *t, uint32_t now_s, struct progress *p)
+{
+	uint32_t next[CHQ_SLOT_REST_S + 1] = { 0 }, place = 0;
+
+	slots_count(t, now_s, next, p);
+	for (int i = 0; i <= CHQ_SLOT_REST_S; i++) {
+		uint32_t n = next[i];
+
+		next[i] = place;
+		place += n;
+	}
+	for (uint32_t slot = 0; slot < t->header->sessions; slot++)
+		if (t->sessions[slot].state == CHQ_SESSION_FREE)
+			t->free[CHQ_FREE_OTHERS].slots[next[rest_left(t, slot, now_s)]++] = slot;
+	t->free[CHQ_FREE_OTHERS].count = t->free_count = place;
 }
 
 void
 tables_scrub(struct chq_tables *t, uint64_t now_ns)
 {
 	uint32_t now_s = (uint32_t)(now_ns / CHQ_NS_PER_SEC);
+	uint64_t start = chq_mono_ns();
+	struct progress p = { .next_ns = start + CHQ_NS_PER_SEC };
+
+	for (int i = 0; i < CHQ_FREE__COUNT; i++)
+		t->free[i].head = t->free[i].count = 0;
+	for (uint32_t slot = 0; slot < t->header->sessions; slot++) {
+		progress(&p, "sessions", slot, t->header->sessions);
+		session_settle(t, slot, now_s);
+		tables_budget_settle(t, slot);
+	}
+	buckets_settle(t, &p);
+	links_settle(t, now_s, &p);
+	slots_settle(t, now_s, &p);
+	if (p.lines)
+		CHQ_LOG_INFO("tables-adopted", "sessions=%u accounts=%u ms=%llu", (unsigned)t->used,
+			     (unsigned)t->accounts,
+			     (unsigned long long)((chq_mono_ns() - start) / CHQ_NS_PER_MS));
+}
+
+void
+tables_slots_fresh(struct chq_tables *t)
+{
+	struct chq_free_ring *free = &t->free[CHQ_FREE_OTHERS];
 
 	for (uint32_t slot = 0; slot < t->header->sessions; slot++)
-		session_settle(t, slot, now_s);
-	buckets_settle(t);
-	links_settle(t, now_s);
-	flags_settle(t);
-	slots_settle(t, now_s);
+		free->slots[slot] = slot;
+	free->count = t->free_count = t->header->sessions;
 }

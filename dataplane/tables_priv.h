@@ -51,9 +51,13 @@ int tables_lock(const char *path, char *err, size_t err_size);
 /**
  * tables_scrub() - finish or undo what a killed manager left half done; rebuild what only memory
  * holds.
- * Workers and the XDP program may run meanwhile: what is whole is not touched.
+ * Workers and the XDP program may run meanwhile: what is whole is not touched. Several passes over
+ * all tables; one that takes longer than a second says how far it is.
  */
 void tables_scrub(struct chq_tables *t, uint64_t now_ns);
+
+/** tables_slots_fresh() - all slots are free: of tables that were just made. */
+void tables_slots_fresh(struct chq_tables *t);
 
 /* --- sessions: parts that adoption uses too --- */
 
@@ -68,6 +72,17 @@ int tables_link(struct chq_tables *t, uint32_t slot);
 
 /* A session that is out of reach lingers until @until_s. */
 void tables_set_linger(struct chq_tables *t, uint32_t slot, uint32_t until_s);
+
+/* --- budgets.c --- */
+
+/* @slot shares the budget of @other, another session of its account (CHQ_SLOT_NONE: there is none). */
+void tables_budget_join(struct chq_tables *t, uint32_t slot, uint32_t other, uint64_t now_ns);
+
+/* @slot is freed. */
+void tables_budget_leave(struct chq_tables *t, uint32_t slot);
+
+/* Adoption: count what @slot names; called once for each slot. */
+void tables_budget_settle(struct chq_tables *t, uint32_t slot);
 
 static inline uint64_t
 tables_key(uint64_t ident)

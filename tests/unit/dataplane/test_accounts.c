@@ -2,7 +2,7 @@
 
 #include "tests/unit/dataplane/fixture.h"
 
-#define ACCOUNTS 65536
+#define ACCOUNTS 81920 /* exactly half of their places: no other number is as tight */
 #define ROUNDS	 10
 
 static struct chq_tables *
@@ -49,23 +49,45 @@ load_stays_at_most_one_half(void **state)
 
 /* Ids are given out in a row, with holes; slots are told apart by the round. */
 static void
-filled_and_emptied_ten_times_no_insert_fails(void **state)
+fill(struct chq_tables *t, uint64_t *ids, int round, uint64_t *rng)
+{
+	uint64_t id = rnd(rng) % 1000000 + 1;
+
+	for (int i = 0; i < ACCOUNTS; i++) {
+		ids[i] = id;
+		id += 1 + rnd(rng) % 3;
+		assert_int_equal(chq_account_set(t, key_of(ids[i]), (uint32_t)(i + round)), 0);
+	}
+	assert_int_equal(chq_account_set(t, key_of(id), 0), CHQ_EFULL);
+}
+
+/* One leaves and another comes, at random, as often as there are accounts. */
+static void
+churn(struct chq_tables *t, uint64_t *ids, int round, uint64_t *rng)
+{
+	uint64_t id = (uint64_t)(round + 1) << 32;
+
+	for (int n = 0; n < ACCOUNTS; n++) {
+		int i = (int)(rnd(rng) % ACCOUNTS);
+
+		assert_int_equal(chq_account_remove(t, key_of(ids[i])), 0);
+		ids[i] = ++id;
+		assert_int_equal(chq_account_set(t, key_of(id), (uint32_t)(i + round)), 0);
+	}
+}
+
+static void
+filled_churned_and_emptied_ten_times_no_insert_fails(void **state)
 {
 	struct chq_tables *t = tables_new(ACCOUNTS);
 	uint64_t rng = 3, *ids = malloc(ACCOUNTS * sizeof(*ids));
 
 	(void)state;
 	assert_non_null(ids);
+	assert_int_equal(t->header->buckets * CHQ_BUCKET_ENTRIES, 2 * ACCOUNTS);
 	for (int round = 0; round < ROUNDS; round++) {
-		uint64_t id = rnd(&rng) % 1000000 + 1;
-
-		for (int i = 0; i < ACCOUNTS; i++) {
-			ids[i] = id;
-			id += 1 + rnd(&rng) % 3;
-			assert_int_equal(chq_account_set(t, key_of(ids[i]), (uint32_t)(i + round)),
-					 0);
-		}
-		assert_int_equal(chq_account_set(t, key_of(id), 0), CHQ_EFULL);
+		fill(t, ids, round, &rng);
+		churn(t, ids, round, &rng);
 		for (int i = 0; i < ACCOUNTS; i++)
 			assert_int_equal(find(t, ids[i]), i + round);
 		for (int i = 0; i < ACCOUNTS; i++)
@@ -74,6 +96,36 @@ filled_and_emptied_ten_times_no_insert_fails(void **state)
 		assert_int_equal(chq_account_remove(t, key_of(ids[0])), CHQ_ENOENT);
 	}
 	free(ids);
+	chq_tables_close(t);
+}
+
+/* Keys that all have the same first bucket. */
+static void
+keys_of_one_full_bucket_move_to_their_second(void **state)
+{
+	struct chq_tables *t = tables_new(ACCOUNTS);
+	uint64_t ids[3 * CHQ_BUCKET_ENTRIES];
+	uint32_t at[2], first = 0;
+	int n = 0;
+
+	(void)state;
+	for (uint64_t id = 1; n < 3 * CHQ_BUCKET_ENTRIES; id++) {
+		chq_account_buckets(key_of(id), t->header->account_seed, t->header->buckets, at);
+		if (n == 0)
+			first = at[0];
+		if (at[0] == first)
+			ids[n++] = id;
+	}
+	for (int i = 0; i < n; i++)
+		assert_int_equal(chq_account_set(t, key_of(ids[i]), (uint32_t)i), 0);
+	for (int i = 0; i < n; i++)
+		assert_int_equal(find(t, ids[i]), i);
+	assert_int_equal(t->accounts, n);
+	for (int i = 0; i < n; i++)
+		assert_int_equal(chq_account_remove(t, key_of(ids[i])), 0);
+	for (uint32_t b = 0; b < t->header->buckets; b++)
+		for (int e = 0; e < CHQ_BUCKET_ENTRIES; e++)
+			assert_true(t->buckets[b].key[e] == 0); /* no copy was left behind */
 	chq_tables_close(t);
 }
 
@@ -121,7 +173,8 @@ struct beside {
 	unsigned long seen, wrong;
 };
 
-/* Accounts 1..64 stay; each always maps to its own number. */
+/* Accounts 1..64 stay; each always maps to its own number. The others fill the table to the brim,
+ * so that some of those who stay have to move. */
 static void *
 reader(void *arg)
 {
@@ -137,19 +190,21 @@ reader(void *arg)
 static void
 those_who_stay_are_found_while_others_come_and_go(void **state)
 {
-	struct beside b = { .t = tables_new(256) };
-	uint64_t rng = 4;
+	struct beside b = { .t = tables_new(320) };
+	uint64_t rng = 4, ids[256], last = 64;
 	pthread_t thread;
 
 	(void)state;
 	for (uint64_t id = 1; id <= 64; id++)
 		assert_int_equal(chq_account_set(b.t, key_of(id), (uint32_t)id), 0);
+	for (int i = 0; i < 256; i++)
+		assert_int_equal(chq_account_set(b.t, key_of(ids[i] = ++last), 0), 0);
 	assert_int_equal(pthread_create(&thread, NULL, reader, &b), 0);
 	for (int n = 0; n < 1000000; n++) {
-		uint64_t id = 65 + rnd(&rng) % 190;
+		int i = (int)(rnd(&rng) % 256);
 
-		if (chq_account_remove(b.t, key_of(id)))
-			assert_int_equal(chq_account_set(b.t, key_of(id), (uint32_t)id), 0);
+		assert_int_equal(chq_account_remove(b.t, key_of(ids[i])), 0);
+		assert_int_equal(chq_account_set(b.t, key_of(ids[i] = ++last), 0), 0);
 	}
 	CHQ_STORE_RELAXED(&b.done, 1);
 	pthread_join(thread, NULL);
@@ -163,7 +218,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(load_stays_at_most_one_half),
-		cmocka_unit_test(filled_and_emptied_ten_times_no_insert_fails),
+		cmocka_unit_test(filled_churned_and_emptied_ten_times_no_insert_fails),
+		cmocka_unit_test(keys_of_one_full_bucket_move_to_their_second),
 		cmocka_unit_test(look_ups_agree_with_a_shadow_map),
 		cmocka_unit_test(those_who_stay_are_found_while_others_come_and_go),
 	};
