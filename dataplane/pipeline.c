@@ -14,6 +14,7 @@ chq_worker_bind(struct chq_worker *w, unsigned int index, struct chq_tables *t)
 	w->slots = t->header->sessions;
 	w->bucket_count = t->header->buckets;
 	w->account_seed = t->header->account_seed;
+	w->sip = chq_sip_lanes_best();
 	w->extra_n = 0;
 	for (int c = 0; c < CHQ_C__COUNT; c++)
 		atomic_store_explicit(&w->counts[c], 0, memory_order_relaxed);
@@ -30,6 +31,7 @@ chq_pipeline(struct chq_worker *w, struct chq_pkt **pkts, uint16_t n)
 
 	n = chq_stage_parse(w, live, n);
 	n = chq_stage_hello(w, live, n);
+	n = chq_stage_lookup(w, live, n);
 	n = chq_stage_sender(w, live, n);
 	n = chq_stage_receiver(w, live, n);
 	n = chq_stage_replay(w, live, n);

@@ -49,5 +49,6 @@ struct chq_pkt {
 	uint8_t up;	     /* enum chq_up */
 	uint8_t why;	     /* enum chq_dp_why */
 	uint8_t moved; /* 1: came from another address than its session's (set where a table may be written) */
-	uint16_t count; /* enum chq_counter that the verdict was counted under */
+	uint8_t from_state; /* enum chq_session_state, as it was when the tag key was read */
+	uint16_t count;	    /* enum chq_counter that the verdict was counted under */
 };

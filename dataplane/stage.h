@@ -2,7 +2,7 @@
 /*
  * dataplane/stage: the stages of a burst, one file each. They run in this order:
  *
- *     parse -> hello -> sender -> receiver -> replay -> path -> quota -> rewrite
+ *     parse -> hello -> lookup -> sender -> receiver -> replay -> path -> quota -> rewrite
  *
  * Each takes the packets that are still undecided, gives some of them their verdict, and returns
  * how many are left, moved to the front in their order. Up to and with the receiver stage no table
@@ -10,6 +10,8 @@
  *
  * None fails, allocates, locks, logs or enters the kernel. Thread: the worker's.
  */
+#include <string.h>
+
 #include "dataplane/tag.h"
 #include "dataplane/worker.h"
 
@@ -18,6 +20,10 @@ uint16_t chq_stage_parse(struct chq_worker *w, struct chq_pkt **live, uint16_t n
 
 /** Decides every HELLO: RETRY in its place, up when its cookie is right, else dropped. */
 uint16_t chq_stage_hello(struct chq_worker *w, struct chq_pkt **live, uint16_t n);
+
+/** Fetches what the next two stages read of the tables: fills p->to_slot with the slot that the
+ * receiver's account has, CHQ_SLOT_NONE if that is not known or not asked. Decides nothing. */
+uint16_t chq_stage_lookup(struct chq_worker *w, struct chq_pkt **live, uint16_t n);
 
 /** Session by slot, tag, expiry; fills p->from, from_slot, from_gen, from_ident. */
 uint16_t chq_stage_sender(struct chq_worker *w, struct chq_pkt **live, uint16_t n);
@@ -47,6 +53,16 @@ chq_decide(struct chq_worker *w, struct chq_pkt *p, enum chq_verdict verdict,
 	p->verdict = (uint8_t)verdict;
 	p->count = (uint16_t)count;
 	chq_count(w, count);
+}
+
+/* What a frame's tag is made of, for w->sip. */
+static inline void
+chq_hdr_job(struct chq_sip_job *job, const struct chq_frame_hdr *h, struct chq_sipkey key,
+	    uint16_t payload_len)
+{
+	job->key = key;
+	memcpy(job->words, h, sizeof(job->words));
+	job->last = chq_sip_frame_last(payload_len);
 }
 
 static inline void

@@ -1,4 +1,3 @@
-#include "dataplane/account.h"
 #include "dataplane/replay.h"
 #include "dataplane/stage.h"
 #include "proto/grant.h"
@@ -47,31 +46,30 @@ denied(const struct chq_worker *w, const struct chq_pkt *p)
 	return 0;
 }
 
+/* What the grant of a frame to p->to should be made of. */
+static void
+grant_job(const struct chq_pkt *p, struct chq_sip_job *job)
+{
+	job->key = chq_sipkey_read(&p->to->grant_key);
+	job->words[0] = chq_grant_word0(CHQ_KIND_ACCOUNT, CHQ_PARTY_ID(p->from_ident));
+	job->words[1] = chq_grant_word1(CHQ_PARTY_ID(p->hdr.party), CHQ_GRANT_DAY(p->hdr.grant));
+}
+
+/* @mac: of the job above. */
 static int
-receiver_check(const struct chq_worker *w, const struct chq_pkt *p)
+receiver_check(const struct chq_worker *w, const struct chq_pkt *p, uint64_t mac)
 {
 	const struct chq_session *r = p->to;
 	int64_t silent_s = (int64_t)w->now_s - CHQ_LOAD_RELAXED(&r->rx_heard_s);
 	uint32_t silence_s = CHQ_LOAD_RELAXED(&w->header->silence_s);
 
-	if (!chq_grant_ok(p->hdr.grant, chq_sipkey_read(&r->grant_key), CHQ_KIND_ACCOUNT,
-			  CHQ_PARTY_ID(p->from_ident), CHQ_PARTY_ID(p->hdr.party), w->today))
+	if (!chq_grant_good(p->hdr.grant, mac, w->today))
 		return CHQ_DP_WHY_GRANT;
 	if ((p->to_ident >> 56 & CHQ_RX_DENY) && denied(w, p))
 		return CHQ_DP_WHY_DENIED;
 	if ((silence_s && silent_s > silence_s) || w->now_s > CHQ_LOAD_RELAXED(&r->rx_expires_s))
 		return CHQ_DP_WHY_SILENT;
 	return 0;
-}
-
-static int
-account_check(const struct chq_worker *w, struct chq_pkt *p)
-{
-	uint64_t key = CHQ_PARTY(CHQ_KIND_ACCOUNT, 0, CHQ_PARTY_ID(p->hdr.party));
-	int why = device_find(w, p,
-			      chq_account_find(w->buckets, w->bucket_count, w->account_seed, key));
-
-	return why ? why : receiver_check(w, p);
 }
 
 /*
@@ -101,40 +99,82 @@ up_frame(struct chq_worker *w, struct chq_pkt *p, int why)
 	hand_up(w, p, CHQ_UP_FRAME, count[why]);
 }
 
-/* Return: 1 if the packet is decided. */
-static int
-receiver_decide(struct chq_worker *w, struct chq_pkt *p)
-{
-	int why;
+enum to_whom { TO_DECIDED, TO_NOBODY, TO_ACCOUNT };
 
+/* Hands up what is not for one person. TO_NOBODY: goes on without a receiver. */
+static enum to_whom
+receiver_kind(struct chq_worker *w, struct chq_pkt *p)
+{
 	if (p->refuse || (p->hdr.flags & CHQ_F_PING))
-		return 0;
+		return TO_NOBODY;
 	if (p->hdr.party == 0) {
 		hand_up(w, p, CHQ_UP_SERVER, CHQ_C_UP_SERVER);
-		return 1;
+		return TO_DECIDED;
 	}
 	if (CHQ_PARTY_KIND(p->hdr.party) == CHQ_KIND_GROUP) {
 		up_frame(w, p, CHQ_DP_WHY_GROUP);
-		return 1;
+		return TO_DECIDED;
 	}
 	if (p->hdr.flags & CHQ_F_HOP) {
 		p->refuse =
 			CHQ_D_SEAL; /* by its form alone, so the NOTICE tells nothing of the receiver */
-		return 0;
+		return TO_NOBODY;
 	}
-	why = account_check(w, p);
-	if (why)
-		up_frame(w, p, why);
-	return why != 0;
+	return TO_ACCOUNT;
+}
+
+/* Return: how many of the first @n are not NULL, moved to the front. */
+static uint16_t
+close_gaps(struct chq_pkt **live, uint16_t n)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < n; i++)
+		if (live[i])
+			live[kept++] = live[i];
+	return kept;
+}
+
+/* What is for an account: the rest of its checks, once the grants are made. @at: their places. */
+static uint16_t
+receivers_check(struct chq_worker *w, struct chq_pkt **live, uint16_t kept, const uint16_t *at,
+		const uint64_t *macs, uint16_t n)
+{
+	uint16_t decided = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		int why = receiver_check(w, live[at[i]], macs[i]);
+
+		if (!why)
+			continue;
+		up_frame(w, live[at[i]], why);
+		live[at[i]] = NULL;
+		decided++;
+	}
+	return decided ? close_gaps(live, kept) : kept;
 }
 
 uint16_t
 chq_stage_receiver(struct chq_worker *w, struct chq_pkt **live, uint16_t n)
 {
-	uint16_t kept = 0;
+	uint64_t macs[CHQ_BURST];
+	uint16_t at[CHQ_BURST], grants = 0, kept = 0;
 
-	for (uint16_t i = 0; i < n; i++)
-		if (!receiver_decide(w, live[i]))
-			live[kept++] = live[i];
-	return kept;
+	for (uint16_t i = 0; i < n; i++) {
+		struct chq_pkt *p = live[i];
+		enum to_whom kind = receiver_kind(w, p);
+		int why = kind == TO_ACCOUNT ? device_find(w, p, p->to_slot) : 0;
+
+		if (why)
+			up_frame(w, p, why);
+		if (why || kind == TO_DECIDED)
+			continue;
+		if (kind == TO_ACCOUNT) {
+			grant_job(p, &w->jobs[grants]);
+			at[grants++] = kept;
+		}
+		live[kept++] = p;
+	}
+	w->sip->pairs(w->jobs, grants, macs);
+	return receivers_check(w, live, kept, at, macs, grants);
 }

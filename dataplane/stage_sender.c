@@ -1,30 +1,35 @@
 #include "dataplane/stage.h"
 
-static int
-tag_ok(const struct chq_pkt *p, const struct chq_session *s)
-{
-	uint16_t payload_len = (uint16_t)(p->dgram_len - CHQ_FRAME_HDR_LEN);
-
-	return chq_hdr_tag(&p->hdr, chq_sipkey_read(&s->tag_in), payload_len) == p->hdr.tag;
-}
-
-/* What to drop a frame under, or CHQ_C_RX to go on. */
+/*
+ * The session that a frame names, and what its tag is to be made of.
+ * Return: what to drop the frame under, or CHQ_C_RX to go on.
+ */
 static enum chq_counter
-sender_check(const struct chq_worker *w, struct chq_pkt *p)
+sender_find(const struct chq_worker *w, struct chq_pkt *p, struct chq_sip_job *job)
 {
 	struct chq_session *s;
-	uint8_t state;
 
 	if (p->hdr.slot >= w->slots)
 		return CHQ_D_SLOT;
 	s = &w->sessions[p->hdr.slot];
-	state = CHQ_LOAD_ACQUIRE(&s->state);
-	if (state == CHQ_SESSION_FREE)
+	p->from_state = CHQ_LOAD_ACQUIRE(&s->state);
+	if (p->from_state == CHQ_SESSION_FREE)
 		return CHQ_D_SLOT;
 	p->from = s;
 	p->from_slot = p->hdr.slot;
 	p->from_gen = CHQ_LOAD_RELAXED(&s->gen);
-	if (!tag_ok(p, s))
+	chq_hdr_job(job, &p->hdr, chq_sipkey_read(&s->tag_in),
+		    (uint16_t)(p->dgram_len - CHQ_FRAME_HDR_LEN));
+	return CHQ_C_RX;
+}
+
+/* The same return. @tag: what the frame's should be. */
+static enum chq_counter
+sender_check(const struct chq_worker *w, struct chq_pkt *p, uint64_t tag)
+{
+	const struct chq_session *s = p->from;
+
+	if (tag != p->hdr.tag)
 		return CHQ_D_TAG;
 	p->from_ident = CHQ_LOAD_RELAXED(&s->ident);
 	/* A slot that is freed meanwhile has lost its key: zeros must not count as one. */
@@ -33,7 +38,7 @@ sender_check(const struct chq_worker *w, struct chq_pkt *p)
 		return CHQ_D_SLOT;
 	if (w->now_s > CHQ_LOAD_RELAXED(&s->expires_s))
 		p->refuse = CHQ_D_EXPIRED;
-	else if (state == CHQ_SESSION_PRELOGIN && p->hdr.party != 0)
+	else if (p->from_state == CHQ_SESSION_PRELOGIN && p->hdr.party != 0)
 		return CHQ_D_PRELOGIN;
 	return CHQ_C_RX;
 }
@@ -41,10 +46,20 @@ sender_check(const struct chq_worker *w, struct chq_pkt *p)
 uint16_t
 chq_stage_sender(struct chq_worker *w, struct chq_pkt **live, uint16_t n)
 {
-	uint16_t kept = 0;
+	uint64_t tags[CHQ_BURST];
+	uint16_t found = 0, kept = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
-		enum chq_counter why = sender_check(w, live[i]);
+		enum chq_counter why = sender_find(w, live[i], &w->jobs[found]);
+
+		if (why == CHQ_C_RX)
+			live[found++] = live[i];
+		else
+			chq_drop(w, live[i], why);
+	}
+	w->sip->frames(w->jobs, found, tags);
+	for (uint16_t i = 0; i < found; i++) {
+		enum chq_counter why = sender_check(w, live[i], tags[i]);
 
 		if (why == CHQ_C_RX)
 			live[kept++] = live[i];

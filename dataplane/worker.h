@@ -12,6 +12,7 @@
 #include "dataplane/counters.h"
 #include "dataplane/pkt.h"
 #include "dataplane/tables.h"
+#include "proto/siphash_lanes.h"
 
 struct chq_driver;
 
@@ -68,6 +69,7 @@ struct chq_worker {
 	struct chq_bucket *buckets;
 	uint32_t slots, bucket_count;
 	uint64_t account_seed;
+	const struct chq_sip_lanes *sip; /* the machine's widest; tests and benchmarks try others */
 
 	/* Writer and reader: this worker. The loop sets the clock once a poll, before
 	 * chq_pipeline(). */
@@ -76,6 +78,7 @@ struct chq_worker {
 	uint16_t today;	 /* header->today, read once a burst */
 	uint16_t extra_n;
 	struct chq_extra extra[CHQ_EXTRA_MAX];
+	_Alignas(64) struct chq_sip_job jobs[CHQ_BURST]; /* a stage's own, while it runs */
 
 	/* Writer: this worker, relaxed, single. Reader: manager, relaxed. */
 	_Alignas(64) _Atomic uint64_t counts[CHQ_C__COUNT];

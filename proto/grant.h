@@ -12,23 +12,52 @@
  * Days count from 2020-01-01 UTC; a grant is good through its day.
  */
 CHQ_SIP_INLINE uint64_t
-chq_grant_make(struct chq_sipkey key, uint8_t kind, uint64_t sender, uint64_t receiver,
-	       uint16_t day)
+chq_grant_word0(uint8_t kind, uint64_t sender)
 {
-	uint64_t mac = chq_siphash_words2(&key, (uint64_t)kind << 56 | (sender & CHQ_ID_MASK),
-					  (uint64_t)day << 48 | (receiver & CHQ_ID_MASK));
+	return (uint64_t)kind << 56 | (sender & CHQ_ID_MASK);
+}
 
+CHQ_SIP_INLINE uint64_t
+chq_grant_word1(uint64_t receiver, uint16_t day)
+{
+	return (uint64_t)day << 48 | (receiver & CHQ_ID_MASK);
+}
+
+CHQ_SIP_INLINE uint64_t
+chq_grant_of_mac(uint64_t mac, uint16_t day)
+{
 	return (uint64_t)day << 48 | (mac & CHQ_ID_MASK);
 }
 
-/* One compare of whole words: no early exit to time. */
+CHQ_SIP_INLINE uint64_t
+chq_grant_make(struct chq_sipkey key, uint8_t kind, uint64_t sender, uint64_t receiver,
+	       uint16_t day)
+{
+	return chq_grant_of_mac(chq_siphash_words2(&key, chq_grant_word0(kind, sender),
+						   chq_grant_word1(receiver, day)),
+				day);
+}
+
+#define CHQ_GRANT_DAY(grant) ((uint16_t)((grant) >> 48))
+
+/* Is it the grant that @mac makes of its own day, and is that not over? One compare of whole words:
+ * no early exit to time. */
+CHQ_SIP_INLINE int
+chq_grant_good(uint64_t grant, uint64_t mac, uint16_t today)
+{
+	uint16_t day = CHQ_GRANT_DAY(grant);
+
+	return (day >= today) & (chq_grant_of_mac(mac, day) == grant);
+}
+
 CHQ_SIP_INLINE int
 chq_grant_ok(uint64_t grant, struct chq_sipkey key, uint8_t kind, uint64_t sender,
 	     uint64_t receiver, uint16_t today)
 {
-	uint16_t day = (uint16_t)(grant >> 48);
-
-	return (day >= today) & (chq_grant_make(key, kind, sender, receiver, day) == grant);
+	return chq_grant_good(grant,
+			      chq_siphash_words2(&key, chq_grant_word0(kind, sender),
+						 chq_grant_word1(receiver, CHQ_GRANT_DAY(grant))),
+			      today);
 }
 
 #ifndef __bpf__

@@ -151,6 +151,7 @@ sender_that_is_closed_meanwhile_is_still_named_to_the_receiver(void **state)
 
 	world_put(&s->v, 0, buf, len, &s->alice.path);
 	assert_int_equal(chq_stage_parse(s->v.w, &p, 1), 1);
+	assert_int_equal(chq_stage_lookup(s->v.w, &p, 1), 1);
 	assert_int_equal(chq_stage_sender(s->v.w, &p, 1), 1);
 	assert_int_equal(chq_session_close(s->v.t, s->alice.ref, s->v.w->now_ns), 0);
 	assert_int_equal(chq_stage_receiver(s->v.w, &p, 1), 1);
