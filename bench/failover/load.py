@@ -1,0 +1,118 @@
+"""The steady load: one run of `chasqui-load steady`, and what its record says."""
+import array
+import bisect
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+
+from .site import Failed
+
+MS = 1_000_000
+
+
+class Load:
+    """Frames between all clients at a steady rate, from begin to end()."""
+
+    def __init__(self, site, rate, clients, cpu=None, seconds=180):
+        self.site, self.rate, self.clients = site, rate, clients
+        self.record = f"{site.dir}/record"
+        self.drops = site.net.cable_drops()
+        command = ["ip", "netns", "exec", site.net.load]
+        if cpu is not None:
+            command += ["taskset", "-c", str(cpu)]
+        if shutil.which("chrt") and subprocess.run(["chrt", "-f", "1", "true"], check=False, capture_output=True).returncode == 0:
+            command += ["chrt", "-f", "1"]  # it sleeps most of the time, but wakes when it must
+        command += [site.program["chasqui-load"], "steady", "--dir", f"{site.dir}/load", "--invitation",
+                    f"{site.dir}/invitation", "--rate", rate, "--sessions", clients, "--seconds", seconds, "--record",
+                    self.record]  # fmt: skip
+        with open(f"{site.dir}/load.log", "ab") as log:
+            self.proc = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+        self.events = []
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        self._event("started", 90)
+
+    def _read(self):
+        for line in self.proc.stdout:
+            self.events.append(json.loads(line))
+
+    def _event(self, name, seconds):
+        end = time.monotonic() + seconds
+        while True:
+            found = [e for e in self.events if e["event"] == name]
+            if found:
+                return found[-1]
+            if self.proc.poll() is not None and not self.reader.is_alive():
+                with open(f"{self.site.dir}/load.log", encoding="utf-8", errors="replace") as f:
+                    raise Failed(f"chasqui-load has ended: {f.read()[-400:]}")
+            if time.monotonic() > end:
+                raise Failed(f"chasqui-load: no '{name}' within {seconds} s")
+            time.sleep(0.005)
+
+    def replay(self):
+        """Send frames that have arrived once more. How many were sent."""
+        before = len([e for e in self.events if e["event"] == "replayed"])
+        self.proc.stdin.write("replay\n")
+        self.proc.stdin.flush()
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            done = [e for e in self.events if e["event"] == "replayed"]
+            if len(done) > before:
+                return done[-1]["frames"]
+            time.sleep(0.005)
+        raise Failed("chasqui-load: the replay was not sent")
+
+    def end(self):
+        self.proc.stdin.write("end\n")
+        self.proc.stdin.flush()
+        figures = self._event("ended", 30)
+        self.proc.wait(timeout=10)
+        frames = array.array("Q")
+        with open(self.record, "rb") as f:
+            frames.frombytes(f.read())
+        os.unlink(self.record)
+        return Record(self.rate, figures, frames, self.site.net.cable_drops() - self.drops)
+
+    def kill(self):
+        if self.proc.poll() is None:
+            self.proc.kill()
+            self.proc.wait()
+
+
+class Record:
+    """What happened to every frame of a run. Times: ns of CLOCK_MONOTONIC."""
+
+    def __init__(self, rate, figures, frames, cable_drops):
+        self.rate, self.figures, self.cable_drops = rate, figures, cable_drops
+        self.sent = len(frames) // 2
+        self.lost = [frames[i] for i in range(0, len(frames), 2) if not frames[i + 1]]  # when they were sent
+        self.first, self.last = frames[0], frames[-2]
+        self._arrived = sorted(t for t in frames[1::2] if t)
+
+    def lost_between(self, a, b):
+        return [t for t in self.lost if a <= t <= b]
+
+    def gap_us(self, a, b):
+        """The longest time between two arrivals at the clients, of those that touch [@a, @b]."""
+        times = self._arrived
+        lo, hi = max(bisect.bisect_left(times, a) - 1, 0), bisect.bisect_right(times, b) + 1
+        return max((y - x for x, y in zip(times[lo:hi], times[lo + 1 : hi])), default=b - a) // 1000
+
+    def distrust(self, around):
+        """Why this run tells nothing of the relay, or ''. @around: moments at which the generator had to be awake."""
+        f = self.figures
+        if f["socket_drops"]:
+            return f"{f['socket_drops']} frames found no room in the clients' own sockets"
+        planned = (self.last - self.first) * self.rate / 1e9
+        if self.sent < 0.9 * planned:
+            return f"the generator sent {self.sent} of {planned:.0f} frames: it was not given the time"
+        for at, ns in f["stalls"]:
+            for moment in around:
+                if ns > 20 * MS and at - 60 * MS < moment < at + ns + 60 * MS:
+                    return f"the generator was away for {ns // MS} ms when it mattered"
+        if self.cable_drops and self.lost:
+            return f"{self.cable_drops} packets found no room in the virtual cable"
+        return ""
