@@ -15,6 +15,7 @@ import contextlib
 import ctypes
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -27,10 +28,14 @@ import threading
 import time
 import traceback
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "tools"))
+import xdp_pass  # noqa: E402 - tools/ is no package
+
 PORT = 4700
 SERVER4, SERVER6 = "10.47.0.1", "fd47::1"
 PROXY4, PROXY6 = "10.47.0.100", "fd47::100"
 CLONE_NEWNET = 0x40000000
+XDP_DRIVERS = ("af_xdp", "xdp")  # with a program on the relay's interface
 LOG_LINES = 25  # of each daemon that are shown on failure
 FRAME, F_PING, F_NOTICE, NOTICE_PATH = 0x0B, 0x08, 0x10, 4
 
@@ -90,8 +95,11 @@ class Tap:
 
 
 class Net:
-    def __init__(self, clients, proxy=False):
+    """@xdp: the relay's program sends back into its cable, whose other end then needs a program too."""
+
+    def __init__(self, clients, proxy=False, xdp=False):
         self.tag = f"cq{os.getpid()}"
+        self.link = None
         self.made = []
         self.next_host, self.ports = 11, 0
         try:
@@ -103,6 +111,9 @@ class Net:
                 subprocess.run(["ip", "netns", "exec", self.lan, "sysctl", "-qw", f"net.bridge.bridge-nf-call-{family}tables=0"],
                                check=False, capture_output=True)  # fmt: skip
             self._join(self.srv, "relay0", (f"{SERVER4}/24", f"{SERVER6}/64"))
+            if xdp:
+                with self._inside(self.lan):
+                    self.link = xdp_pass.attach("p1")
             self.c = [self.client(f"c{i + 1}") for i in range(clients)]
             self.px = self._namespace("px") if proxy else None
             if proxy:
@@ -150,20 +161,29 @@ class Net:
     def mac(self, ns, dev="eth0"):
         return json.loads(self.ip(ns, "-j", "link", "show", "dev", dev))[0]["address"]
 
-    def socket(self, ns, family, kind=socket.SOCK_DGRAM, proto=0):
-        """A socket that lives in @ns; this thread stays where it is."""
+    @contextlib.contextmanager
+    def _inside(self, ns):
+        """This thread is there for the time."""
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         there = os.open(f"/run/netns/{ns}", os.O_RDONLY)
         try:
             if libc.setns(there, CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), "setns")
-            return socket.socket(family, kind, proto)
+            yield
         finally:
             libc.setns(home, CLONE_NEWNET)
             os.close(there)
             os.close(home)
 
+    def socket(self, ns, family, kind=socket.SOCK_DGRAM, proto=0):
+        """A socket that lives in @ns; this thread stays where it is."""
+        with self._inside(ns):
+            return socket.socket(family, kind, proto)
+
     def close(self):
+        if self.link is not None:
+            os.close(self.link)
+            self.link = None
         for ns in self.made:
             subprocess.run(["ip", "netns", "del", ns], check=False, capture_output=True)
 
@@ -349,7 +369,7 @@ class Site:
                 "dataplane.instance": f"t{os.getpid()}", "dataplane.driver": self.driver,
                 "dataplane.sessions": 1024, "dataplane.accounts": 1024, "dataplane.memory": "64MiB",
                 "dataplane.hugepages": "off", "log.level": "debug"}  # fmt: skip
-        if self.driver == "af_xdp":
+        if self.driver in XDP_DRIVERS:
             base["dataplane.interfaces"] = "[relay0]"
         with open(self.conf, encoding="utf-8") as f:
             text = f.read()
@@ -466,7 +486,7 @@ class World:
 
     def build(self, clients, proxy=False, **settings):
         """Network and site, both daemons ready."""
-        self.net = self.keep(Net(clients, proxy))
+        self.net = self.keep(Net(clients, proxy, self.driver in XDP_DRIVERS))
         self.site = self.keep(Site(self.programs, self.net, self.driver, **settings))
         self.site.start()
 
