@@ -16,9 +16,10 @@ from .load import MS, Load
 from .site import Net, Site
 
 BEAT_NS = 50 * MS  # a worker whose heartbeat is older is taken for dead
-# The program's clock is the kernel's coarse one, of a tick (1 to 10 ms); a worker beats at its next poll, and a frame
-# is stamped before it is on its way: two ticks of the slowest kernel.
-MARGIN_NS = 20 * MS
+# The program's clock is the kernel's coarse one, up to a tick behind the worker's, and a client stamps a frame just
+# before it is on its way.
+CLOCK_MONOTONIC_COARSE = 6
+MARGIN_NS = 2 * int(time.clock_getres(CLOCK_MONOTONIC_COARSE) * 1e9) + MS
 SETTLE_S = 0.5
 WORK_S = 0.1  # of a new process before it is replaced again
 TRIES = 4
