@@ -35,6 +35,9 @@
 	X(CHQ_C_UP_GROUP, "up-group", VERDICT, "frames handed to control: to a group") \
 	X(CHQ_C_CONFIRM, "confirm", BESIDE, "sessions confirmed by their first valid frame") \
 	X(CHQ_C_KERNEL, "kernel", BESIDE, "packets that are not ours, left to the kernel") \
+	X(CHQ_C_TO_KERNEL, "to-kernel", BESIDE, "of those of the driver dpdk: written to the port's interface in the kernel") \
+	X(CHQ_C_FROM_KERNEL, "from-kernel", BESIDE, "packets of the kernel sent by a port of the driver dpdk") \
+	X(CHQ_C_NEIGHBOUR, "neighbour", BESIDE, "datagrams without a next hop given to the kernel, which finds it") \
 	X(CHQ_C_CONTROL_TX, "control-tx", BESIDE, "datagrams sent for control") \
 	X(CHQ_C_XDP_WORKER, "xdp-worker", BESIDE, "datagrams that the XDP program gave to a worker, which counts them") \
 	X(CHQ_C_XDP_PROCESS, "xdp-process", BESIDE, "datagrams that the XDP program gave to the process's UDP socket, which counts them") \
@@ -69,6 +72,9 @@
 	X(CHQ_D_CONTROL_DOWN, "drop-control-down", BESIDE, "control process is not connected") \
 	X(CHQ_D_NO_PROCESS, "drop-no-process", VERDICT, "the XDP program could not decide alone, and no process was there") \
 	X(CHQ_D_TX_FULL, "drop-tx-full", BESIDE, "transmit queue full") \
+	X(CHQ_D_TO_KERNEL, "drop-to-kernel", BESIDE, "packets for the kernel: more than it is given at a time") \
+	X(CHQ_D_FROM_KERNEL, "drop-from-kernel", BESIDE, "packets of the kernel: more than the port is given at a time") \
+	X(CHQ_D_NEIGHBOUR, "drop-neighbour", BESIDE, "datagrams whose next hop was not found in time, or too many of them") \
 	X(CHQ_D_NO_ROUTE, "drop-no-route", BESIDE, "no local address or port to send from") \
 	X(CHQ_D_NOTICE_LIMIT, "drop-notice-limit", BESIDE, "NOTICE not sent: over the session's budget, or too fast within a second of another")
 /* clang-format on */

@@ -7,6 +7,7 @@
 #include "base/site_conf.h"
 #include "dataplane/pkt.h"
 
+struct chq_manager;
 struct chq_tables;
 struct chq_worker;
 struct chq_driver;
@@ -50,8 +51,12 @@ struct chq_driver_ops {
 	/** refresh() - look at local addresses again (manager thread, every few seconds). May be NULL. */
 	void (*refresh)(struct chq_driver *d);
 
+	/** service() - what the driver has to do outside of the workers, a bounded part of it; never blocks (manager
+	 * thread, each round). May be NULL. */
+	void (*service)(struct chq_driver *d, struct chq_manager *m);
+
 	/** describe() - ports as a JSON array (jansson, new reference): name, driver, mode, mac, mtu, queues, addresses,
-	 * offloads. Manager thread. */
+	 * offloads, kernel (the interface there that stands for the port, or null). Manager thread. */
 	struct json_t *(*describe)(struct chq_driver *d);
 
 	/** close() - give everything back. @detach: also remove what is made to outlive the process. */

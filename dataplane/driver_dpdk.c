@@ -104,20 +104,37 @@ find_port(struct chq_dpdk *d, struct chq_dpdk_port *p, const char *devargs, char
 	return enter_port(d, p, err, err_size);
 }
 
+/* Those of dataplane.addresses and those of the ports' interfaces in the kernel, as they are now. Return: 0; CHQ_E…. */
 static int
-add_addresses(struct chq_dpdk *d, const struct chq_site_conf *conf, char *err, size_t err_size)
+add_addresses(struct chq_dpdk *d, char *err, size_t err_size)
 {
-	int rc = chq_addrs_add_listed(d->header, conf, 0, NULL, err, err_size);
+	uint64_t seen = 0;
+	int rc = chq_addrs_add_listed(d->header, d->conf, 0, &seen, err, err_size);
 
-	if (rc > 0)
-		return 0;
-	if (rc == 0) {
+	if (rc == 0 && d->taps[d->ports[0].ifidx].fd < 0) {
 		snprintf(err, err_size,
 			 "dataplane.addresses: name the addresses of these ports, covered by "
 			 "`listen`");
-		rc = CHQ_ECONF;
+		return CHQ_ECONF;
 	}
-	return rc;
+	if (rc >= 0) {
+		rc = chq_dpdk_scan_taps(d, &d->listen, &seen);
+		if (rc)
+			snprintf(err, err_size, "addresses: %s", chq_strerror(rc));
+	}
+	if (rc)
+		return rc;
+	chq_addrs_withdraw(d->header, seen);
+	return 0;
+}
+
+static void
+dpdk_refresh(struct chq_driver *drv)
+{
+	char err[256];
+
+	if (add_addresses(dpdk_driver(drv), err, sizeof(err)) < 0)
+		CHQ_LOG_WARN("addresses-incomplete", "reason=%s", CHQ_Q(err));
 }
 
 static unsigned int
@@ -127,7 +144,8 @@ pool_mbufs(const struct chq_site_conf *conf)
 		     workers = conf->dataplane.workers;
 
 	return ports * workers * (CHQ_DPDK_RX_DESC + CHQ_DPDK_TX_DESC) +
-	       (workers + 1) * (2 * CHQ_MBUF_CACHE + 4 * CHQ_BURST);
+	       (workers + 1) * (2 * CHQ_MBUF_CACHE + 4 * CHQ_BURST) +
+	       workers * chq_dpdk_rings_mbufs();
 }
 
 static int
@@ -152,6 +170,18 @@ start_eal(const struct chq_site_conf *conf, char *err, size_t err_size)
 	return chq_eal_start(&eal, err, err_size);
 }
 
+static void
+open_kernel(struct chq_dpdk *d, const struct chq_dpdk_port *p)
+{
+	int rc = rte_eth_allmulticast_enable(p->port_id);
+
+	if (rc && rc != -ENOTSUP)
+		CHQ_LOG_WARN("multicast-not-received",
+			     "port=%s reason=\"%s\" effect=\"no neighbour discovery\"", p->name,
+			     chq_strerror(rc));
+	chq_dpdk_kernel_open(d, p, d->conf->dataplane.instance, &d->listen);
+}
+
 static int
 open_ports(struct chq_dpdk *d, const struct chq_site_conf *conf, char *err, size_t err_size)
 {
@@ -166,6 +196,7 @@ open_ports(struct chq_dpdk *d, const struct chq_site_conf *conf, char *err, size
 		int rc = find_port(d, p, conf->dataplane.ports.items[i], err, err_size);
 
 		p->pool = pool;
+		p->one_pool = true;
 		if (!rc)
 			rc = chq_dpdk_port_start(p, CHQ_DPDK_RX_DESC, CHQ_DPDK_TX_DESC, err,
 						 err_size);
@@ -175,12 +206,11 @@ open_ports(struct chq_dpdk *d, const struct chq_site_conf *conf, char *err, size
 			return rc;
 		}
 		d->n_ports++;
-		for (unsigned int w = 0; w < d->n_workers; w++)
+		for (unsigned int w = 0; w < d->n_workers; w++) {
 			chq_dpdk_assign(d, p, w, (uint16_t)w);
-		CHQ_LOG_WARN("port-without-kernel",
-			     "port=%s effect=\"no ARP, neighbour discovery or ping: tell the "
-			     "port's MAC to its neighbours\"",
-			     p->name);
+			d->workers[w].rings->pool = pool;
+		}
+		open_kernel(d, p);
 		CHQ_LOG_INFO("port-started", "port=%s driver=dpdk rx_queues=%u tx_queues=%u",
 			     p->name, p->rx_queues, p->tx_queues);
 	}
@@ -192,7 +222,9 @@ dpdk_close(struct chq_driver *drv, int detach)
 {
 	struct chq_dpdk *d = dpdk_driver(drv);
 
-	(void)detach; /* nothing of ours outlives the process */
+	chq_dpdk_kernel_close(d);
+	if (detach)
+		chq_tap_remove_all(d->conf->dataplane.instance);
 	chq_dpdk_stop_ports(d);
 	chq_eal_stop(true);
 	free(d);
@@ -207,13 +239,21 @@ dpdk_open(struct chq_driver **out, const struct chq_site_conf *conf, struct chq_
 
 	if (!d)
 		return CHQ_ENOMEM;
+	d->conf = conf;
+	d->neighbour = (struct chq_neighbour){ -1, -1 };
+	for (unsigned int i = 0; i < CHQ_TABLE_PORTS_MAX; i++)
+		d->taps[i].fd = -1;
 	rc = chq_dpdk_init(d, &chq_driver_dpdk, conf, t->header);
+	if (!rc)
+		rc = chq_listen_parse(&d->listen, &conf->listen, err, err_size);
+	if (!rc)
+		rc = chq_dpdk_kernel_init(d);
 	if (!rc)
 		rc = start_eal(conf, err, err_size);
 	if (!rc)
 		rc = open_ports(d, conf, err, err_size);
 	if (!rc)
-		rc = add_addresses(d, conf, err, err_size);
+		rc = add_addresses(d, err, err_size);
 	if (rc) {
 		dpdk_close(&d->base, 0);
 		return rc;
@@ -238,6 +278,10 @@ dpdk_describe(struct chq_driver *drv)
 		json_object_set_new(o, "mode",
 				    json_string(info.driver_name ? info.driver_name : "?"));
 		json_object_set_new(o, "queues", json_integer(p->tx_queues));
+		json_object_set_new(o, "offloads", chq_dpdk_describe_offloads(p));
+		json_object_set_new(o, "kernel",
+				    d->taps[p->ifidx].fd >= 0 ? json_string(d->taps[p->ifidx].name)
+							      : json_null());
 		json_object_set_new(o, "addresses", chq_addrs_describe(d->header, -1));
 		json_array_append_new(ports, o);
 	}
@@ -253,6 +297,8 @@ const struct chq_driver_ops chq_driver_dpdk = {
 	.tx = chq_dpdk_tx,
 	.tx_new = chq_dpdk_tx_new,
 	.free = chq_dpdk_free,
+	.refresh = dpdk_refresh,
+	.service = chq_dpdk_service,
 	.describe = dpdk_describe,
 	.close = dpdk_close,
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 
@@ -49,8 +50,38 @@ port_queues(const struct chq_dpdk_port *p, uint16_t rx_desc, uint16_t tx_desc)
 	return rc;
 }
 
+/* What looks only, and what spares work; nothing that writes into a packet. */
+static void
+choose_offloads(struct chq_dpdk_port *p, const struct rte_eth_dev_info *info)
+{
+	p->rx_offloads = info->rx_offload_capa &
+			 (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
+	p->tx_offloads = p->one_pool ? info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE
+				     : 0;
+	p->rss = p->rx_queues > 1
+			 ? info->flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP)
+			 : 0;
+}
+
+json_t *
+chq_dpdk_describe_offloads(const struct chq_dpdk_port *p)
+{
+	json_t *list = json_array();
+
+	if (p->rx_offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM)
+		json_array_append_new(list, json_string("rx-ipv4-checksum"));
+	if (p->rx_offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
+		json_array_append_new(list, json_string("rx-udp-checksum"));
+	if (p->rss)
+		json_array_append_new(list,
+				      json_string(p->rss & RTE_ETH_RSS_UDP ? "rss-udp" : "rss-ip"));
+	if (p->tx_offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE)
+		json_array_append_new(list, json_string("tx-fast-free"));
+	return list;
+}
+
 int
-chq_dpdk_port_start(const struct chq_dpdk_port *p, uint16_t rx_desc, uint16_t tx_desc, char *err,
+chq_dpdk_port_start(struct chq_dpdk_port *p, uint16_t rx_desc, uint16_t tx_desc, char *err,
 		    size_t err_size)
 {
 	struct rte_eth_conf conf = { 0 };
@@ -59,13 +90,11 @@ chq_dpdk_port_start(const struct chq_dpdk_port *p, uint16_t rx_desc, uint16_t tx
 
 	if (rc)
 		return port_fail(p, "device", rc, err, err_size);
-	if (p->rx_queues > 1) {
-		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads &
-						   (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
-		if (conf.rx_adv_conf.rss_conf.rss_hf == 0)
-			conf.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
-	}
+	choose_offloads(p, &info);
+	conf.rxmode.offloads = p->rx_offloads;
+	conf.txmode.offloads = p->tx_offloads;
+	conf.rxmode.mq_mode = p->rss ? RTE_ETH_MQ_RX_RSS : RTE_ETH_MQ_RX_NONE;
+	conf.rx_adv_conf.rss_conf.rss_hf = p->rss;
 	rc = rte_eth_dev_configure(p->port_id, p->rx_queues, p->tx_queues, &conf);
 	if (rc)
 		return port_fail(p, "configure", rc, err, err_size);

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/lock.h"
+#include "dataplane/kernel_tap.h"
 #ifdef CHQ_HAVE_XDP
 #include "dataplane/napi.h"
 #include "dataplane/xdp_link.h"
@@ -174,6 +175,7 @@ chq_instance_detach(const struct chq_instance *in, char *err, size_t err_size)
 
 	if (tables == CHQ_ELOCKED)
 		return tables;
+	chq_tap_remove_all(in->tables.instance);
 #ifdef CHQ_HAVE_XDP
 	chq_napi_detach(in->pins);
 	links = chq_xdp_detach(in->pins, NULL);

@@ -187,6 +187,8 @@ chq_manager_round(struct chq_manager *m)
 	for (unsigned i = 0; i < m->n_workers; i++)
 		round_queue(m, m->workers[i], CHQ_UPQ_HELLO, CHQ_ROUND_HELLO);
 	chq_manager_dump(m);
+	if (m->driver->ops->service)
+		m->driver->ops->service(m->driver, m);
 	if (m->now_ns >= m->next_tick_ns)
 		chq_manager_tick(m);
 	round_wake(m);

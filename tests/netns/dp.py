@@ -381,7 +381,7 @@ class Client:
         self.sock.send(hello.ljust(HELLO_LEN, b"\0"))
         rx = control.wait(DP_HELLO_RX)
         assert rx[PATH_LEN + 8 :][:20] == hello[:20]
-        path = rx[:PATH_LEN]
+        path = self.path = rx[:PATH_LEN]
         self.account, self.seq = account, 0
         self.slot = control.open_session(path, account, self)
         welcome = struct.pack("<BBH", WELCOME, 1, 96) + nonce + secrets.token_bytes(96)

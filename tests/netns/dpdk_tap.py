@@ -6,7 +6,8 @@ dpdk_tap.py PROGRAM: the driver dpdk, on a port that DPDK makes itself (a TAP de
     clients, kernel 10.78.0.1 ──── dtap0 ──── DPDK port net_tap0, 10.78.0.2   chasqui-dataplane
                     fd78::1                                       fd78::2
 
-The port has no kernel behind it that would answer ARP: the clients' namespace is told its MAC.
+The port's own interface in the kernel (chq-net_tap0) has no address here, so nobody answers ARP: the clients' side is told
+a MAC. dpdk_kernel.py is about that interface.
 """
 import os
 import sys
