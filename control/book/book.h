@@ -1,0 +1,179 @@
+#pragma once
+
+/*
+ * The address book in memory: who is in which department, the rules over it, and so who may do what
+ * towards whom. It is made from the store at start and follows every change; the store is the truth.
+ *
+ * Accounts with the same departments and roles are one class, and so is each account that a rule
+ * names. A class knows of every rule whether it is among its subjects and among its objects, so
+ * a question about two people is one about two classes, a few words of bits; a change of one person's
+ * departments touches his two classes and nobody else's, however large the company is.
+ *
+ * Everything here is on one thread. Nothing here knows names, LMDB or sessions.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/map.h"
+#include "control/book/set.h"
+
+enum book_right {
+	BOOK_SEE = 0x01,      /* he is in the subject's contact list */
+	BOOK_PRESENCE = 0x02, /* … with his presence */
+	BOOK_SEARCH = 0x04,   /* … and found by search */
+	BOOK_MESSAGE = 0x08,  /* the subject may write to him */
+	BOOK_P2P = 0x10,      /* … and is told his addresses */
+	BOOK_RIGHTS = 5,      /* how many */
+	BOOK_ALL = 0x1f,
+};
+
+/* Subjects may, or may not, do this towards objects. One-way. Deny beats allow. */
+struct book_rule {
+	uint32_t id; /* not 0 */
+	bool deny;
+	uint8_t rights; /* enum book_right, together */
+	struct book_set subjects, objects;
+};
+
+/* A department that an account belongs to. */
+struct book_role {
+	uint32_t dept;
+	bool manager;
+};
+
+enum {
+	BOOK_DEPTH_MAX = 64, /* departments above each other */
+	BOOK_ROLES_MAX = 64, /* of one account */
+	BOOK_RULES_MAX = 4096,
+};
+
+struct book_class;
+struct book;
+
+/**
+ * book_new() - an empty book: no accounts, no departments, no rules, and so no rights.
+ * Return: the book, to be ended by book_free(); NULL without memory.
+ */
+struct book *book_new(void);
+void book_free(struct book *b);
+
+/* --- departments --- */
+
+/**
+ * book_dept_add() - a new department.
+ * @parent: 0 for one at the top.
+ *
+ * Return: 0; CHQ_EINVAL (@id is 0); CHQ_EEXIST; CHQ_ENOENT (no such parent); CHQ_EFULL (it would lie
+ * deeper than BOOK_DEPTH_MAX); CHQ_ENOMEM.
+ */
+int book_dept_add(struct book *b, uint32_t id, uint32_t parent);
+
+/**
+ * book_dept_move() - hang a department, and all below it, under another one.
+ * Return: 0; CHQ_ENOENT; CHQ_ELOOP (@parent lies below @id, or is it); CHQ_EFULL (too deep); CHQ_ENOMEM.
+ */
+int book_dept_move(struct book *b, uint32_t id, uint32_t parent);
+
+/**
+ * book_dept_remove() - forget an empty department.
+ * Return: 0; CHQ_ENOENT; CHQ_EBUSY (it has members, or departments below it).
+ */
+int book_dept_remove(struct book *b, uint32_t id);
+
+bool book_dept_known(const struct book *b, uint32_t id);
+uint32_t book_dept_members(const struct book *b, uint32_t id);
+uint32_t book_dept_managers(const struct book *b, uint32_t id);
+
+/* --- accounts --- */
+
+/**
+ * book_account_set() - an account with all its roles, new or instead of those it had.
+ * @roles: at most BOOK_ROLES_MAX, each department once.
+ *
+ * Return: 0; CHQ_EINVAL (@account is 0, too many roles, or a department twice); CHQ_ENOENT (no such
+ * department); CHQ_ENOMEM (nothing has changed).
+ */
+int book_account_set(struct book *b, uint64_t account, const struct book_role *roles, unsigned n);
+
+/* A disabled or removed account: nobody sees it, it sees nobody. Return: 0; CHQ_ENOENT. */
+int book_account_remove(struct book *b, uint64_t account);
+
+bool book_account_known(const struct book *b, uint64_t account);
+size_t book_accounts(const struct book *b);
+size_t book_classes(const struct book *b);
+
+/* --- rules --- */
+
+/**
+ * book_rules_set() - these rules, instead of those before.
+ * @rules: copied.
+ *
+ * Return: 0; CHQ_EINVAL (an id is 0 or comes twice, no right); CHQ_EFULL (more than BOOK_RULES_MAX);
+ * CHQ_ENOENT (a rule names a department that is not there: book_rules_unknown() tells which);
+ * CHQ_ENOMEM. On failure the rules before hold. An account need not be there.
+ */
+int book_rules_set(struct book *b, const struct book_rule *rules, unsigned n);
+
+/* The rule, and its department, that the last book_rules_set() failed at. */
+void book_rules_unknown(const struct book *b, uint32_t *rule, uint32_t *dept);
+
+/* --- questions --- */
+
+/* What @subject may do towards @object: enum book_right together. 0 towards himself, and when one of
+ * them is not there. */
+unsigned book_rights(const struct book *b, uint64_t subject, uint64_t object);
+
+/**
+ * book_explain() - the rule that decides one right.
+ * @right: one of enum book_right.
+ * @allowed: what it decides.
+ *
+ * Return: its id: the first that denies, else the first that allows; 0 if none speaks of the two.
+ */
+uint32_t book_explain(const struct book *b, uint64_t subject, uint64_t object, unsigned right,
+		      bool *allowed);
+
+/* How many accounts are among a rule's subjects, and its objects. Return: 0; CHQ_ENOENT. */
+int book_rule_reach(const struct book *b, uint32_t rule, size_t *subjects, size_t *objects);
+
+/**
+ * book_visible() - a page of the accounts towards which @subject has a right.
+ * @after: the last account of the page before; 0 to begin.
+ * @out:   room for @max.
+ * @n:     receives how many; fewer than @max means the end.
+ *
+ * The order is the book's own. A page that follows a change may repeat or omit some; the caller sees
+ * that book_version() is another one, and begins anew.
+ * Return: 0; CHQ_ENOENT (no such subject); CHQ_ESTALE (@after is not among them any more: begin
+ * anew); CHQ_ENOMEM.
+ */
+int book_visible(struct book *b, uint64_t subject, unsigned right, uint64_t after, uint64_t *out,
+		 size_t max, size_t *n);
+
+/* How many those are. */
+size_t book_visible_count(struct book *b, uint64_t subject, unsigned right);
+
+/**
+ * book_version() - changes whenever what @subject may do towards anybody has changed. Rises.
+ * Return: 0 for an account that is not there.
+ */
+uint64_t book_version(struct book *b, uint64_t subject);
+
+/* --- what a change means to others --- */
+
+/*
+ * Called after a change of one account, for every class of subjects whose rights towards it became
+ * others. @was, @is: enum book_right together. book_class_members() tells whom that concerns.
+ */
+typedef void book_affected_fn(struct book *b, const struct book_class *subjects, uint64_t account,
+			      unsigned was, unsigned is, void *arg);
+
+/* Called after a change that may concern everybody: of rules, or of the tree of departments. */
+typedef void book_all_affected_fn(struct book *b, void *arg);
+
+void book_watch(struct book *b, book_affected_fn *one, book_all_affected_fn *all, void *arg);
+
+/* The members of a class. Valid until the next change. */
+const uint64_t *book_class_members(const struct book_class *c, size_t *n);
