@@ -10,7 +10,7 @@
 
 static const char *const driver_words[] = { "auto", "dpdk", "af_xdp", "socket", NULL };
 static const char *const hugepage_words[] = { "auto", "off", "required", NULL };
-static const char *const table_words[] = { "auto", "bpf", "file", NULL };
+static const char *const table_words[] = { "auto", "bpf", "huge", "file", NULL };
 static const char *const level_words[] = { "error", "warn", "info", "debug", NULL };
 
 static const char *
@@ -50,6 +50,12 @@ check_path(const char *text)
 	if (text[0] != '/')
 		return "an absolute path is expected";
 	return strstr(text, "/../") || strstr(text, "//") ? "a plain path is expected" : NULL;
+}
+
+static const char *
+check_hugetlbfs(const char *text)
+{
+	return strcmp(text, "auto") == 0 ? NULL : check_path(text);
 }
 
 /* Names that become file names and the kernel's names: no slash, no leading dot or hyphen. */
@@ -120,9 +126,12 @@ static const struct chq_conf_key site_keys[] = {
 	{ "dataplane.memory", CHQ_CONF_BYTES, AT(dataplane.memory_bytes), MIB(16), GIB(64), "256MiB",
 	  "Packet memory", NULL, NULL },
 	{ "dataplane.tables", CHQ_CONF_WORD, AT(dataplane.tables), 0, 0, "auto",
-	  "Where sessions survive a restart, in pinned BPF arrays or in files", table_words, NULL },
+	  "Where sessions survive a restart: in pinned BPF arrays, huge pages or files", table_words, NULL },
 	{ "dataplane.bpffs", CHQ_CONF_STRING, AT(dataplane.bpffs), 1, 0, "/run/chasqui/bpf",
 	  "Mount point of the BPF file system of our own", NULL, check_path },
+	{ "dataplane.hugetlbfs", CHQ_CONF_STRING, AT(dataplane.hugetlbfs), 1, 199, "auto",
+	  "Mount point of the file system of huge pages that tables: huge uses; auto: the first that is mounted", NULL,
+	  check_hugetlbfs },
 
 	{ "limits.frames_per_second", CHQ_CONF_U32, AT(limits.frames_per_second), 1, 10000000, "200",
 	  "Frames that one session may send", NULL, NULL },

@@ -17,7 +17,7 @@ enum chq_conf_driver {
 	CHQ_DRIVER__COUNT
 };
 enum chq_conf_hugepages { CHQ_HUGEPAGES_AUTO, CHQ_HUGEPAGES_OFF, CHQ_HUGEPAGES_REQUIRED };
-enum chq_conf_tables { CHQ_TABLES_AUTO, CHQ_TABLES_BPF, CHQ_TABLES_FILE };
+enum chq_conf_tables { CHQ_TABLES_AUTO, CHQ_TABLES_BPF, CHQ_TABLES_HUGE, CHQ_TABLES_FILE };
 
 struct chq_site_conf {
 	struct {
@@ -44,6 +44,7 @@ struct chq_site_conf {
 		uint64_t memory_bytes;
 		uint32_t tables; /* enum chq_conf_tables */
 		char *bpffs;
+		char *hugetlbfs; /* "auto": the first that is mounted */
 	} dataplane;
 	struct {
 		uint32_t frames_per_second;

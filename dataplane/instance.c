@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/lock.h"
+#include "dataplane/driver_order.h"
 #include "dataplane/kernel_tap.h"
 #ifdef CHQ_HAVE_XDP
 #include "dataplane/napi.h"
@@ -25,8 +26,34 @@ backing_of(uint32_t word)
 	switch (word) {
 	case CHQ_TABLES_BPF: return CHQ_BACKING_BPF;
 	case CHQ_TABLES_FILE: return CHQ_BACKING_FILE;
+	case CHQ_TABLES_HUGE: return CHQ_BACKING_HUGE;
 	default: return CHQ_BACKING_AUTO;
 	}
+}
+
+/* Is this a driver whose frames no BPF program ever sees? */
+static bool
+polls_its_ports(const struct chq_site_conf *conf)
+{
+#ifdef CHQ_HAVE_DPDK
+	enum chq_conf_driver order[CHQ_DRIVER__COUNT];
+	const char *why;
+
+	return chq_driver_order(conf, order, &why) > 0 && order[0] == CHQ_DRIVER_DPDK;
+#else
+	(void)conf;
+	return false;
+#endif
+}
+
+static void
+huge_init(struct chq_tables_conf *t, const struct chq_site_conf *conf)
+{
+	if (strcmp(conf->dataplane.hugetlbfs, "auto") != 0)
+		t->hugetlbfs = conf->dataplane.hugetlbfs;
+	t->huge_first = polls_its_ports(conf);
+	if (conf->dataplane.hugepages != CHQ_HUGEPAGES_OFF)
+		t->huge_spare = conf->dataplane.memory_bytes;
 }
 
 static int
@@ -52,6 +79,7 @@ chq_instance_init(struct chq_instance *in, const struct chq_site_conf *conf)
 					       .instance = name,
 					       .sessions = conf->dataplane.sessions,
 					       .accounts = conf->dataplane.accounts };
+	huge_init(&in->tables, conf);
 	rc = file_name(in->lock, sizeof(in->lock), in, ".lock");
 	if (!rc)
 		rc = file_name(in->socket, sizeof(in->socket), in, ".sock");
@@ -123,17 +151,19 @@ links_json(const struct chq_instance *in)
 json_t *
 chq_instance_status(const struct chq_instance *in)
 {
-	char files[1200];
+	char files[1200], huge[256] = "";
 	pid_t holder = 0;
 	int fd = chq_lock_take(in->lock, &holder);
 	int running = fd == CHQ_ELOCKED;
 
 	chq_lock_release(fd);
 	snprintf(files, sizeof(files), "%s/tables-%s", in->tables.run_dir, in->tables.instance);
-	return json_pack("{s:b, s:I, s:s, s:s, s:o, s:o, s:o}", "running", running, "pid",
+	(void)chq_tables_huge_dir(&in->tables, huge);
+	return json_pack("{s:b, s:I, s:s, s:s, s:o, s:o, s:o, s:o}", "running", running, "pid",
 			 (json_int_t)(running ? holder : 0), "instance", in->tables.instance,
 			 "pins_dir", in->pins, "pins", names_json(in->pins), "table_files",
-			 names_json(files), "links", links_json(in));
+			 names_json(files), "huge_files", names_json(huge), "links",
+			 links_json(in));
 }
 
 /* Is that bpffs one that chq_tables_open() has mounted? It names itself so. */
@@ -171,8 +201,11 @@ has_folders(const char *path)
 int
 chq_instance_detach(const struct chq_instance *in, char *err, size_t err_size)
 {
-	int links = 0, tables = chq_tables_remove(&in->tables, err, err_size);
+	struct chq_tables_conf all = in->tables;
+	int links = 0, tables;
 
+	all.backing = CHQ_BACKING_AUTO; /* also those of a configuration before this one */
+	tables = chq_tables_remove(&all, err, err_size);
 	if (tables == CHQ_ELOCKED)
 		return tables;
 	chq_tap_remove_all(in->tables.instance);

@@ -89,6 +89,8 @@ print_status(const json_t *s)
 	print_names(json_object_get(s, "pins"));
 	printf("table files:");
 	print_names(json_object_get(s, "table_files"));
+	printf("tables in huge pages:");
+	print_names(json_object_get(s, "huge_files"));
 	print_links(json_object_get(s, "links"));
 }
 

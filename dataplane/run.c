@@ -155,7 +155,8 @@ tables_take(struct run *r)
 	r->tables->header->port = at.port;
 	r->tables->header->workers = r->conf->dataplane.workers;
 	chq_tables_tick(r->tables, chq_mono_ns(), chq_wall_ms());
-	CHQ_LOG_INFO("tables", "%s generation=%llu sessions=%u of=%u",
+	CHQ_LOG_INFO("tables", "backing=%s %s generation=%llu sessions=%u of=%u",
+		     chq_backing_name[r->tables->backing],
 		     r->tables->adopted ? "adopted=yes" : "adopted=no",
 		     (unsigned long long)r->tables->header->generation, (unsigned)r->tables->used,
 		     (unsigned)r->tables->header->sessions);

@@ -4,13 +4,6 @@
 #include "base/hex.h"
 #include "dataplane/status.h"
 
-static const char *const backing_name[] = {
-	[CHQ_BACKING_AUTO] = "auto",
-	[CHQ_BACKING_BPF] = "bpf",
-	[CHQ_BACKING_FILE] = "file",
-	[CHQ_BACKING_MEMORY] = "memory",
-};
-
 static json_t *
 tables_json(const struct chq_tables *t)
 {
@@ -18,8 +11,8 @@ tables_json(const struct chq_tables *t)
 
 	chq_hex_encode(boot_id, t->header->boot_id, sizeof(t->header->boot_id));
 	return json_pack("{s:s, s:b, s:s, s:I, s:i, s:I, s:I, s:I, s:I, s:I}", "backing",
-			 backing_name[t->backing], "adopted", (int)t->adopted, "boot_id", boot_id,
-			 "generation", (json_int_t)t->header->generation, "layout",
+			 chq_backing_name[t->backing], "adopted", (int)t->adopted, "boot_id",
+			 boot_id, "generation", (json_int_t)t->header->generation, "layout",
 			 (int)t->header->layout, "sessions_used", (json_int_t)t->used,
 			 "sessions_unconfirmed", (json_int_t)t->unconfirmed, "sessions_max",
 			 (json_int_t)t->header->sessions, "accounts_used", (json_int_t)t->accounts,

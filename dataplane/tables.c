@@ -11,6 +11,7 @@
 
 #include <sodium.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/hex.h"
@@ -27,6 +28,11 @@
 const char *const chq_table_name[CHQ_T__COUNT] = {
 	[CHQ_T_HEADER] = "chq_header", [CHQ_T_SESSIONS] = "chq_sessions", [CHQ_T_COLD] = "chq_cold",
 	[CHQ_T_HOP] = "chq_hop",       [CHQ_T_ACCOUNTS] = "chq_accounts",
+};
+
+const char *const chq_backing_name[] = {
+	[CHQ_BACKING_AUTO] = "auto", [CHQ_BACKING_BPF] = "bpf",	      [CHQ_BACKING_FILE] = "file",
+	[CHQ_BACKING_HUGE] = "huge", [CHQ_BACKING_MEMORY] = "memory",
 };
 
 size_t
@@ -51,6 +57,14 @@ tables_elems(enum chq_table_id id, const struct chq_tables_conf *conf)
 	case CHQ_T_ACCOUNTS: return tables_buckets(conf->accounts);
 	default: return conf->sessions;
 	}
+}
+
+size_t
+tables_bytes(enum chq_table_id id, const struct chq_tables_conf *conf, size_t page)
+{
+	size_t bytes = tables_elem_size(id) * tables_elems(id, conf);
+
+	return (bytes + page - 1) / page * page;
 }
 
 int
@@ -214,8 +228,7 @@ tables_memory_open(struct chq_tables *t, const struct chq_tables_conf *conf, cha
 		   size_t err_size)
 {
 	for (int i = 0; i < CHQ_T__COUNT; i++) {
-		t->bytes[i] = tables_elem_size((enum chq_table_id)i) *
-			      tables_elems((enum chq_table_id)i, conf);
+		t->bytes[i] = tables_bytes((enum chq_table_id)i, conf, 1);
 		t->mapped[i] = mmap(NULL, t->bytes[i], PROT_READ | PROT_WRITE,
 				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 		if (t->mapped[i] == MAP_FAILED) {
@@ -234,6 +247,7 @@ backing_open(struct chq_tables *t, const struct chq_tables_conf *conf, char *err
 	switch (t->backing) {
 	case CHQ_BACKING_BPF: return tables_bpf_open(t, conf, err, err_size);
 	case CHQ_BACKING_FILE: return tables_file_open(t, conf, err, err_size);
+	case CHQ_BACKING_HUGE: return tables_huge_open(t, conf, err, err_size);
 	default: return tables_memory_open(t, conf, err, err_size);
 	}
 }
@@ -244,6 +258,7 @@ backing_commit(struct chq_tables *t, const struct chq_tables_conf *conf)
 	switch (t->backing) {
 	case CHQ_BACKING_BPF: return tables_bpf_commit(t, conf);
 	case CHQ_BACKING_FILE: return tables_file_commit(t, conf);
+	case CHQ_BACKING_HUGE: return tables_huge_commit(conf);
 	default: return CHQ_OK;
 	}
 }
@@ -266,18 +281,41 @@ tables_take(struct chq_tables *t, const struct chq_tables_conf *conf, char *err,
 	return rc;
 }
 
+/* What to try, one after the other. Return: how many. */
+static int
+backings_of(const struct chq_tables_conf *conf, enum chq_backing out[3])
+{
+	bool huge = tables_huge_found(conf);
+	int n = 0;
+
+	if (conf->backing != CHQ_BACKING_AUTO) {
+		out[0] = conf->backing;
+		return 1;
+	}
+	if (conf->huge_first && (huge || !tables_bpf_found(conf)))
+		out[n++] = CHQ_BACKING_HUGE;
+	else if (huge)
+		CHQ_LOG_WARN("tables-left", "backing=huge reason=\"not for this driver\" "
+					    "advice=\"chasqui-dataplane detach\"");
+	out[n++] = CHQ_BACKING_BPF;
+	out[n++] = CHQ_BACKING_FILE;
+	return n;
+}
+
 static int
 tables_find_or_make(struct chq_tables *t, const struct chq_tables_conf *conf, char *err,
 		    size_t err_size)
 {
-	int rc;
+	enum chq_backing order[3];
+	int n = backings_of(conf, order), rc = CHQ_EUNAVAIL;
 
-	t->backing = conf->backing == CHQ_BACKING_AUTO ? CHQ_BACKING_BPF : conf->backing;
-	rc = tables_take(t, conf, err, err_size);
-	if (rc == CHQ_EUNAVAIL && conf->backing == CHQ_BACKING_AUTO) {
-		CHQ_LOG_WARN("tables-no-bpf", "reason=%s then=file", CHQ_Q(err));
+	for (int i = 0; i < n && rc == CHQ_EUNAVAIL; i++) {
+		if (i > 0)
+			CHQ_LOG_WARN("tables-refused", "backing=%s reason=%s then=%s",
+				     chq_backing_name[order[i - 1]], CHQ_Q(err),
+				     chq_backing_name[order[i]]);
 		tables_unmap(t);
-		t->backing = CHQ_BACKING_FILE;
+		t->backing = order[i];
 		rc = tables_take(t, conf, err, err_size);
 	}
 	if (rc == 0 && t->adopted && other_boot(t)) {
@@ -354,15 +392,24 @@ chq_tables_close(struct chq_tables *t)
 int
 chq_tables_remove(const struct chq_tables_conf *conf, char *err, size_t err_size)
 {
-	int bpf = 0, file = 0;
+	static const struct {
+		enum chq_backing backing;
+		int (*remove)(const struct chq_tables_conf *conf, char *err, size_t err_size);
+	} kinds[] = { { CHQ_BACKING_BPF, tables_bpf_remove },
+		      { CHQ_BACKING_HUGE, tables_huge_remove },
+		      { CHQ_BACKING_FILE, tables_file_remove } };
+	int removed = 0;
 
-	if (conf->backing == CHQ_BACKING_AUTO || conf->backing == CHQ_BACKING_BPF)
-		bpf = tables_bpf_remove(conf, err, err_size);
-	if (bpf < 0)
-		return bpf;
-	if (conf->backing == CHQ_BACKING_AUTO || conf->backing == CHQ_BACKING_FILE)
-		file = tables_file_remove(conf, err, err_size);
-	return file < 0 ? file : bpf + file;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		int rc = 0;
+
+		if (conf->backing == CHQ_BACKING_AUTO || conf->backing == kinds[i].backing)
+			rc = kinds[i].remove(conf, err, err_size);
+		if (rc < 0)
+			return rc;
+		removed += rc;
+	}
+	return removed;
 }
 
 /* --- what changes by the clock, and by control --- */

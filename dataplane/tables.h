@@ -17,11 +17,14 @@
 struct chq_tables;
 
 enum chq_backing {
-	CHQ_BACKING_AUTO,   /* BPF if the kernel lets us, else FILE */
+	CHQ_BACKING_AUTO,   /* HUGE if that is wished and can be had, else BPF, else FILE */
 	CHQ_BACKING_BPF,    /* memory-mapped BPF arrays pinned in <bpffs>/<instance>/ */
 	CHQ_BACKING_FILE,   /* mapped files in <run_dir>/tables-<instance>/ */
+	CHQ_BACKING_HUGE,   /* mapped files in <hugetlbfs>/chasqui-<instance>/ */
 	CHQ_BACKING_MEMORY, /* of this process alone: tests and benchmarks */
 };
+
+extern const char *const chq_backing_name[]; /* as operators write it */
 
 enum chq_table_id {
 	CHQ_T_HEADER,
@@ -39,6 +42,10 @@ struct chq_tables_conf {
 	const char *
 		bpffs; /* where a bpffs is, or is to be mounted with mode 0700; "/run/chasqui/bpf" */
 	const char *run_dir; /* "/run/chasqui" */
+	const char
+		*hugetlbfs; /* where a hugetlbfs is mounted; NULL: the first in /proc/self/mounts */
+	bool huge_first;    /* AUTO takes huge pages: no BPF program is to read the tables */
+	size_t huge_spare;  /* bytes of huge pages that AUTO leaves to others */
 	const char *instance;
 	uint32_t sessions; /* slots, 1 to 2^26 */
 	uint32_t accounts; /* accounts that may be in the table at once, 1 to 2^26 */
@@ -78,7 +85,8 @@ struct chq_tables {
  * @now_ns: CLOCK_MONOTONIC.
  * @err:    at least 256 bytes: on failure a text for operators that says what to do.
  *
- * Found tables are refused when their layout, sizes or configured numbers differ; they are never
+ * AUTO goes on with what it finds in huge pages (if @conf->huge_first) or in BPF arrays, rather than
+ * with what it would make. Found tables are refused when their layout, sizes or configured numbers differ; they are never
  * emptied, except files from before the machine's last boot, whose clocks mean nothing any more
  * (made anew; logged).
  * What a killed manager left half done is finished or undone; header->generation rises.
@@ -105,6 +113,9 @@ void chq_tables_close(struct chq_tables *t);
  * them: nothing was removed); other negated errno.
  */
 int chq_tables_remove(const struct chq_tables_conf *conf, char *err, size_t err_size);
+
+/** chq_tables_huge_dir() - the folder of CHQ_BACKING_HUGE. Return: 0; CHQ_EUNAVAIL (no hugetlbfs). */
+int chq_tables_huge_dir(const struct chq_tables_conf *conf, char out[256]);
 
 /** chq_tables_tick() - once a second or so: header->today, and a new cookie secret every two
  * minutes. */

@@ -198,8 +198,7 @@ tables_bpf_open(struct chq_tables *t, const struct chq_tables_conf *conf, char *
 	pin_path(pin, conf, CHQ_T_HEADER);
 	t->adopted = access(pin, F_OK) == 0;
 	for (int i = 0; i < CHQ_T__COUNT && rc == 0; i++) {
-		t->bytes[i] = tables_elem_size((enum chq_table_id)i) *
-			      tables_elems((enum chq_table_id)i, conf);
+		t->bytes[i] = tables_bytes((enum chq_table_id)i, conf, 1);
 		rc = t->adopted ? map_found(t, i, conf, err, err_size)
 				: map_make(t, i, conf, err, err_size);
 		if (rc == 0 && t->adopted && i == CHQ_T_HEADER) /* says more than a wrong size */
@@ -215,6 +214,15 @@ tables_bpf_commit(struct chq_tables *t, const struct chq_tables_conf *conf)
 
 	pin_path(pin, conf, CHQ_T_HEADER);
 	return bpf_obj_pin(t->map_fd[CHQ_T_HEADER], pin) ? chq_errno() : CHQ_OK;
+}
+
+bool
+tables_bpf_found(const struct chq_tables_conf *conf)
+{
+	char pin[300];
+
+	pin_path(pin, conf, CHQ_T_HEADER);
+	return access(pin, F_OK) == 0;
 }
 
 int
@@ -258,6 +266,13 @@ tables_bpf_commit(struct chq_tables *t, const struct chq_tables_conf *conf)
 {
 	(void)t, (void)conf;
 	return CHQ_EUNAVAIL;
+}
+
+bool
+tables_bpf_found(const struct chq_tables_conf *conf)
+{
+	(void)conf;
+	return false;
 }
 
 int

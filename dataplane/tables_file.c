@@ -1,5 +1,5 @@
-/* Tables as mapped files in <run_dir>/tables-<instance>/, for machines where BPF is not to be
- * had. */
+/* Tables as mapped files in a folder of their own: <run_dir>/tables-<instance>/ where BPF is not to
+ * be had, and, for tables_huge.c, a folder in a hugetlbfs. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,10 +14,13 @@
  * there. */
 #define HEADER_UNFINISHED "header.new"
 
-static void
-dir_path(char out[256], const struct chq_tables_conf *conf)
+static struct tables_place
+place_of(const struct chq_tables_conf *conf)
 {
-	snprintf(out, 256, "%s/tables-%s", conf->run_dir, conf->instance);
+	struct tables_place p = { .page = 1 };
+
+	snprintf(p.dir, sizeof(p.dir), "%s/tables-%s", conf->run_dir, conf->instance);
+	return p;
 }
 
 static const char *
@@ -26,10 +29,12 @@ file_name(int id, bool finished)
 	return id == CHQ_T_HEADER && !finished ? HEADER_UNFINISHED : chq_table_name[id];
 }
 
+/* Every page is there and mapped from the beginning: no worker ever waits for one. */
 static int
 file_map(struct chq_tables *t, int id, int fd)
 {
-	t->mapped[id] = mmap(NULL, t->bytes[id], PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	t->mapped[id] = mmap(NULL, t->bytes[id], PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+			     fd, 0);
 	if (t->mapped[id] != MAP_FAILED)
 		return CHQ_OK;
 	t->mapped[id] = NULL;
@@ -42,7 +47,6 @@ file_make(struct chq_tables *t, int id, int dir, char *err, size_t err_size)
 	const char *name = file_name(id, false);
 	int fd, rc;
 
-	(void)unlinkat(dir, name, 0); /* of a making that was cut short */
 	fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		rc = chq_errno();
@@ -107,58 +111,74 @@ dir_open(const char *path, char *err, size_t err_size)
 	return rc ? rc : tables_lock(path, err, err_size);
 }
 
-int
-tables_file_open(struct chq_tables *t, const struct chq_tables_conf *conf, char *err,
-		 size_t err_size)
+/* Give back what a making took that was cut short, or found no room for all. */
+static void
+unmake(int dir)
 {
-	char path[256];
-	int dir, rc = CHQ_OK;
+	for (int i = 0; i < CHQ_T__COUNT; i++)
+		(void)unlinkat(dir, file_name(i, false), 0);
+}
 
-	dir_path(path, conf);
-	dir = dir_open(path, err, err_size);
+int
+tables_files_open(struct chq_tables *t, const struct chq_tables_conf *conf,
+		  const struct tables_place *place, char *err, size_t err_size)
+{
+	int dir = dir_open(place->dir, err, err_size), rc = CHQ_OK;
+
 	if (dir < 0)
 		return dir;
 	t->lock_fd = dir;
 	t->adopted = faccessat(dir, chq_table_name[CHQ_T_HEADER], F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	if (!t->adopted) {
+		unmake(dir);
+		rc = place->room ? place->room(place, conf, err, err_size) : CHQ_OK;
+	}
 	for (int i = 0; i < CHQ_T__COUNT && rc == 0; i++) {
-		t->bytes[i] = tables_elem_size((enum chq_table_id)i) *
-			      tables_elems((enum chq_table_id)i, conf);
+		t->bytes[i] = tables_bytes((enum chq_table_id)i, conf, place->page);
 		rc = t->adopted ? file_found(t, i, dir, err, err_size)
 				: file_make(t, i, dir, err, err_size);
 		if (rc == 0 && t->adopted && i == CHQ_T_HEADER) /* says more than a wrong size */
 			rc = tables_header_check(t->mapped[i], conf, err, err_size);
 	}
+	if (rc && !t->adopted)
+		unmake(dir);
 	return rc;
 }
 
 int
-tables_file_commit(struct chq_tables *t, const struct chq_tables_conf *conf)
+tables_files_commit(const struct tables_place *place)
 {
-	char path[256], from[300], to[300];
+	char from[300], to[300];
 
-	(void)t;
-	dir_path(path, conf);
-	snprintf(from, sizeof(from), "%s/%s", path, HEADER_UNFINISHED);
-	snprintf(to, sizeof(to), "%s/%s", path, chq_table_name[CHQ_T_HEADER]);
+	snprintf(from, sizeof(from), "%s/%s", place->dir, HEADER_UNFINISHED);
+	snprintf(to, sizeof(to), "%s/%s", place->dir, chq_table_name[CHQ_T_HEADER]);
 	return rename(from, to) ? chq_errno() : CHQ_OK;
 }
 
-int
-tables_file_remove(const struct chq_tables_conf *conf, char *err, size_t err_size)
+bool
+tables_files_found(const struct tables_place *place)
 {
-	char path[256], file[300];
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/%s", place->dir, chq_table_name[CHQ_T_HEADER]);
+	return access(path, F_OK) == 0;
+}
+
+int
+tables_files_remove(const struct tables_place *place, char *err, size_t err_size)
+{
+	char file[300];
 	int removed = 0, rc = CHQ_OK, lock;
 
-	dir_path(path, conf);
-	if (access(path, F_OK))
+	if (access(place->dir, F_OK))
 		return 0;
-	lock = tables_lock(path, err, err_size);
+	lock = tables_lock(place->dir, err, err_size);
 	if (lock < 0)
 		return lock;
-	snprintf(file, sizeof(file), "%s/%s", path, HEADER_UNFINISHED);
+	snprintf(file, sizeof(file), "%s/%s", place->dir, HEADER_UNFINISHED);
 	(void)unlink(file);
 	for (int i = 0; i < CHQ_T__COUNT && rc == 0; i++) {
-		snprintf(file, sizeof(file), "%s/%s", path, chq_table_name[i]);
+		snprintf(file, sizeof(file), "%s/%s", place->dir, chq_table_name[i]);
 		if (unlink(file) == 0)
 			removed++;
 		else if (errno != ENOENT)
@@ -167,7 +187,33 @@ tables_file_remove(const struct chq_tables_conf *conf, char *err, size_t err_siz
 	if (rc)
 		snprintf(err, err_size, "cannot remove %s: %s", file, chq_strerror(rc));
 	else
-		(void)rmdir(path);
+		(void)rmdir(place->dir);
 	close(lock);
 	return rc ? rc : removed;
+}
+
+int
+tables_file_open(struct chq_tables *t, const struct chq_tables_conf *conf, char *err,
+		 size_t err_size)
+{
+	struct tables_place place = place_of(conf);
+
+	return tables_files_open(t, conf, &place, err, err_size);
+}
+
+int
+tables_file_commit(struct chq_tables *t, const struct chq_tables_conf *conf)
+{
+	struct tables_place place = place_of(conf);
+
+	(void)t;
+	return tables_files_commit(&place);
+}
+
+int
+tables_file_remove(const struct chq_tables_conf *conf, char *err, size_t err_size)
+{
+	struct tables_place place = place_of(conf);
+
+	return tables_files_remove(&place, err, err_size);
 }

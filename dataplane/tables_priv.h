@@ -11,6 +11,9 @@
 size_t tables_elem_size(enum chq_table_id id);
 uint32_t tables_elems(enum chq_table_id id, const struct chq_tables_conf *conf);
 
+/* Both multiplied, rounded up to whole pages of that size. */
+size_t tables_bytes(enum chq_table_id id, const struct chq_tables_conf *conf, size_t page);
+
 /* Buckets for a configured number of accounts: a power of two, load at most one half. */
 uint32_t tables_buckets(uint32_t accounts);
 
@@ -23,6 +26,8 @@ int tables_bpf_open(struct chq_tables *t, const struct chq_tables_conf *conf, ch
 		    size_t err_size);
 int tables_file_open(struct chq_tables *t, const struct chq_tables_conf *conf, char *err,
 		     size_t err_size);
+int tables_huge_open(struct chq_tables *t, const struct chq_tables_conf *conf, char *err,
+		     size_t err_size);
 int tables_memory_open(struct chq_tables *t, const struct chq_tables_conf *conf, char *err,
 		       size_t err_size);
 
@@ -30,10 +35,32 @@ int tables_memory_open(struct chq_tables *t, const struct chq_tables_conf *conf,
  * 0; negated errno. */
 int tables_bpf_commit(struct chq_tables *t, const struct chq_tables_conf *conf);
 int tables_file_commit(struct chq_tables *t, const struct chq_tables_conf *conf);
+int tables_huge_commit(const struct chq_tables_conf *conf);
+
+/* Are there tables of the instance, whatever their layout? */
+bool tables_bpf_found(const struct chq_tables_conf *conf);
+bool tables_huge_found(const struct chq_tables_conf *conf);
 
 /* Return: number of tables removed; negated errno. */
 int tables_bpf_remove(const struct chq_tables_conf *conf, char *err, size_t err_size);
 int tables_file_remove(const struct chq_tables_conf *conf, char *err, size_t err_size);
+int tables_huge_remove(const struct chq_tables_conf *conf, char *err, size_t err_size);
+
+/* --- files, ordinary ones and those of huge pages --- */
+
+struct tables_place {
+	char dir[256]; /* the tables' own */
+	size_t page;   /* sizes are multiples of it */
+	/* Is there room to make them? 0; CHQ_E… and a text. May be NULL. */
+	int (*room)(const struct tables_place *place, const struct chq_tables_conf *conf, char *err,
+		    size_t err_size);
+};
+
+int tables_files_open(struct chq_tables *t, const struct chq_tables_conf *conf,
+		      const struct tables_place *place, char *err, size_t err_size);
+int tables_files_commit(const struct tables_place *place);
+bool tables_files_found(const struct tables_place *place);
+int tables_files_remove(const struct tables_place *place, char *err, size_t err_size);
 
 /* Is a found header of this release's layout and for these numbers? 0; CHQ_ELAYOUT and a text. */
 int tables_header_check(const struct chq_header *h, const struct chq_tables_conf *conf, char *err,

@@ -1,7 +1,7 @@
 /*
- * Backings: pinned BPF arrays and mapped files are found again with every byte, and refused with a
- * reason when they are not what the configuration asks for. The BPF part needs root and a kernel
- * that lets us; it says so when skipped.
+ * Backings: pinned BPF arrays, mapped files and huge pages are found again with every byte, and
+ * refused with a reason when they are not what the configuration asks for. BPF and huge pages need
+ * root and a kernel that lets us; they say so when skipped.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,11 +12,14 @@
 
 #include "tests/unit/dataplane/fixture.h"
 
-static char root[] = "/tmp/chq-tables-XXXXXX", bpffs[64];
+#define NR_HUGEPAGES "/proc/sys/vm/nr_hugepages"
+#define HUGE_PAGES   8 /* one a table, and some */
+
+static char root[] = "/tmp/chq-tables-XXXXXX", bpffs[64], huge[64];
 
 /* One run of the tests below for each backing. */
 static enum chq_backing backing;
-static char why_not[256]; /* BPF cannot be had: the reason */
+static char why_not[256]; /* this backing cannot be had here: the reason */
 
 static struct chq_tables_conf
 conf_of(uint32_t sessions, uint32_t accounts)
@@ -24,6 +27,7 @@ conf_of(uint32_t sessions, uint32_t accounts)
 	return (struct chq_tables_conf){ .backing = backing,
 					 .bpffs = bpffs,
 					 .run_dir = root,
+					 .hugetlbfs = huge,
 					 .instance = "unit",
 					 .sessions = sessions,
 					 .accounts = accounts };
@@ -60,6 +64,8 @@ path_of_table(char out[256], enum chq_table_id id)
 {
 	if (backing == CHQ_BACKING_BPF)
 		snprintf(out, 256, "%s/unit/%s", bpffs, chq_table_name[id]);
+	else if (backing == CHQ_BACKING_HUGE)
+		snprintf(out, 256, "%s/chasqui-unit/%s", huge, chq_table_name[id]);
 	else
 		snprintf(out, 256, "%s/tables-unit/%s", root, chq_table_name[id]);
 }
@@ -291,6 +297,8 @@ file_that_others_can_read_or_that_is_a_link_is_refused(void **state)
 	assert_int_equal(chmod(path, 0640), 0);
 	open_refused(10, 10, CHQ_EACCES, "chq_hop");
 	assert_int_equal(chmod(path, 0600), 0);
+	if (backing == CHQ_BACKING_HUGE)
+		return; /* it knows no links */
 	snprintf(aside, sizeof(aside), "%s/aside", root);
 	assert_int_equal(rename(path, aside), 0);
 	assert_int_equal(symlink(aside, path), 0);
@@ -375,6 +383,135 @@ automatic_backing_falls_back_to_files(void **state)
 	assert_int_equal(chq_tables_open(&t, &conf, T0_NS, err, sizeof(err)), CHQ_EUNAVAIL);
 }
 
+/* --- huge pages --- */
+
+static long
+free_pages(void)
+{
+	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+	long n = -1;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%ld", &n), 1);
+	fclose(f);
+	return n;
+}
+
+static void
+too_few_huge_pages_are_refused_with_the_number(void **state)
+{
+	struct stat st;
+	char path[256];
+
+	(void)state;
+	open_refused(1u << 26, 10, CHQ_EUNAVAIL, "vm.nr_hugepages");
+	open_refused(1u << 26, 10, CHQ_EUNAVAIL, "32772 MiB"); /* 64 Mi × 512 bytes, and 4 pages */
+	path_of_table(path, CHQ_T_SESSIONS);
+	assert_int_equal(stat(path, &st), -1);
+}
+
+static void
+sizes_are_whole_huge_pages(void **state)
+{
+	struct chq_tables *t;
+
+	(void)state;
+	t = open_ok(10, 10, T0_NS);
+	for (int i = 0; i < CHQ_T__COUNT; i++)
+		assert_int_equal(t->bytes[i], 2u << 20);
+	chq_tables_close(t);
+}
+
+static void
+no_hugetlbfs_is_refused_by_name(void **state)
+{
+	struct chq_tables_conf conf = conf_of(10, 10);
+	struct chq_tables *t = NULL;
+	char err[256] = "";
+
+	(void)state;
+	conf.hugetlbfs = "/proc";
+	assert_int_equal(chq_tables_open(&t, &conf, T0_NS, err, sizeof(err)), CHQ_EUNAVAIL);
+	assert_non_null(strstr(err, "/proc"));
+}
+
+/* AUTO with a driver that no BPF program serves, and one that needs BPF. */
+static void
+automatic_backing_takes_huge_pages_only_where_they_serve(void **state)
+{
+	struct chq_tables_conf conf = conf_of(10, 10);
+	struct chq_tables *t;
+	char err[256];
+
+	(void)state;
+	conf.backing = CHQ_BACKING_AUTO;
+	conf.bpffs = "/proc/no-bpffs-can-be-here";
+	assert_int_equal(chq_tables_open(&t, &conf, T0_NS, err, sizeof(err)), 0);
+	assert_int_equal(t->backing, CHQ_BACKING_FILE);
+	chq_tables_close(t);
+	conf.huge_first = true;
+	conf.huge_spare = (size_t)1 << 46;
+	assert_int_equal(chq_tables_open(&t, &conf, T0_NS, err, sizeof(err)), 0);
+	assert_int_equal(t->backing, CHQ_BACKING_FILE); /* packet memory comes first */
+	chq_tables_close(t);
+	conf.huge_spare = 0;
+	assert_int_equal(chq_tables_open(&t, &conf, T0_NS, err, sizeof(err)), 0);
+	assert_int_equal(t->backing, CHQ_BACKING_HUGE);
+	chq_tables_close(t);
+	conf.huge_spare = (size_t)1 << 46;
+	assert_int_equal(chq_tables_open(&t, &conf, T0_NS, err, sizeof(err)), 0);
+	assert_int_equal(t->backing, CHQ_BACKING_HUGE); /* there already */
+	assert_true(t->adopted);
+	chq_tables_close(t);
+	assert_int_equal(chq_tables_remove(&conf, err, sizeof(err)), 2 * CHQ_T__COUNT);
+}
+
+static void
+the_first_mounted_hugetlbfs_is_found(void **state)
+{
+	struct chq_tables_conf conf = conf_of(10, 10);
+	char dir[256];
+
+	(void)state;
+	conf.hugetlbfs = NULL; /* which one is the machine's business */
+	assert_int_equal(chq_tables_huge_dir(&conf, dir), 0);
+	assert_non_null(strstr(dir, "/chasqui-unit"));
+}
+
+static void
+removal_gives_every_page_back(void **state)
+{
+	struct chq_tables_conf conf = conf_of(10, 10);
+	struct stat st;
+	char err[256];
+
+	(void)state;
+	chq_tables_close(open_ok(10, 10, T0_NS));
+	assert_int_equal(chq_tables_remove(&conf, err, sizeof(err)), CHQ_T__COUNT);
+	snprintf(err, sizeof(err), "%s/chasqui-unit", huge);
+	assert_int_equal(stat(err, &st), -1);
+}
+
+static long
+nr_hugepages_add(long by)
+{
+	FILE *f = fopen(NR_HUGEPAGES, "r+e");
+	long was = 0, is = 0;
+
+	if (!f)
+		return 0;
+	if (fscanf(f, "%ld", &was) == 1) {
+		rewind(f);
+		fprintf(f, "%ld\n", was + by);
+		fflush(f);
+		rewind(f);
+		if (fscanf(f, "%ld", &is) != 1)
+			is = was;
+	}
+	fclose(f);
+	return is - was;
+}
+
 /* Can BPF tables be made here at all? */
 static void
 probe_bpf(void)
@@ -432,7 +569,37 @@ run_file(void)
 	return cmocka_run_group_tests_name("dataplane/tables", tests, NULL, NULL);
 }
 
-/* The argument says which backing: bpf or file. */
+static int
+run_huge(void)
+{
+	const struct CMUnitTest tests[] = {
+		BOTH,
+		T(files_of_an_earlier_boot_are_made_anew),
+		T(file_that_others_can_read_or_that_is_a_link_is_refused),
+		T(too_few_huge_pages_are_refused_with_the_number),
+		T(sizes_are_whole_huge_pages),
+		T(no_hugetlbfs_is_refused_by_name),
+		T(automatic_backing_takes_huge_pages_only_where_they_serve),
+		T(the_first_mounted_hugetlbfs_is_found),
+		T(removal_gives_every_page_back),
+	};
+	long got = nr_hugepages_add(HUGE_PAGES);
+	int failed = 0;
+
+	backing = CHQ_BACKING_HUGE;
+	if (got < HUGE_PAGES || free_pages() < HUGE_PAGES || mkdir(huge, 0700) ||
+	    mount("chq-test", huge, "hugetlbfs", 0, "pagesize=2M"))
+		printf("1..0 # SKIP no huge pages to be had: root is needed, and free memory\n");
+	else
+		failed = cmocka_run_group_tests_name("dataplane/tables_huge", tests, NULL, NULL);
+	(void)umount2(huge, MNT_DETACH);
+	(void)rmdir(huge);
+	if (got > 0)
+		(void)nr_hugepages_add(-got);
+	return failed;
+}
+
+/* The argument says which backing: bpf, huge or file. */
 int
 main(int argc, char **argv)
 {
@@ -441,7 +608,11 @@ main(int argc, char **argv)
 	if (argc != 2 || !mkdtemp(root))
 		return 1;
 	snprintf(bpffs, sizeof(bpffs), "%s/bpf", root);
-	failed = strcmp(argv[1], "bpf") == 0 ? run_bpf() : run_file();
+	snprintf(huge, sizeof(huge), "%s/huge", root);
+	if (strcmp(argv[1], "bpf") == 0)
+		failed = run_bpf();
+	else
+		failed = strcmp(argv[1], "huge") == 0 ? run_huge() : run_file();
 	(void)umount2(bpffs, MNT_DETACH);
 	(void)rmdir(bpffs);
 	return rmdir(root) || failed;
