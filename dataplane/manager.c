@@ -191,15 +191,17 @@ chq_manager_round(struct chq_manager *m)
 		m->driver->ops->service(m->driver, m);
 	if (m->now_ns >= m->next_tick_ns)
 		chq_manager_tick(m);
+	chq_manager_sweep(m);
 	round_wake(m);
 }
 
 void
 chq_manager_tick(struct chq_manager *m)
 {
-	uint64_t share = m->t->header->sessions / (CHQ_SWEEP_NS / CHQ_MANAGER_TICK_NS) + 1;
+	uint32_t all = m->t->header->sessions;
+	uint64_t due = m->sweep_due + all / (CHQ_SWEEP_NS / CHQ_MANAGER_TICK_NS) + 1;
 
-	chq_manager_sweep(m, (uint32_t)share);
+	m->sweep_due = due < all ? (uint32_t)due : all;
 	m->next_tick_ns = m->now_ns + CHQ_MANAGER_TICK_NS;
 	if (m->now_ns < m->next_second_ns)
 		return;

@@ -31,6 +31,8 @@
 #define CHQ_ROUND_HELLO	   64
 #define CHQ_ROUND_COMMANDS 256
 #define CHQ_ROUND_DUMP	   256
+#define CHQ_ROUND_SWEEP	   8192 /* slots looked at */
+#define CHQ_ROUND_ENDS	   256	/* sessions that the sweep ends */
 
 /* Capacity of the rings of one worker, entries. */
 #define CHQ_RING_HELLO	256
@@ -60,7 +62,8 @@ struct chq_manager {
 	uint64_t count[CHQ_C__COUNT];
 	struct chq_link link;
 	struct chq_hello_budget budget;
-	uint32_t sweep_at; /* next slot to look at */
+	uint32_t sweep_at;  /* next slot to look at */
+	uint32_t sweep_due; /* slots to be looked at by now; all of them at most */
 	struct {
 		bool on;
 		uint32_t req, next;
@@ -127,7 +130,7 @@ void chq_manager_notice(struct chq_manager *m, struct chq_session *s, uint32_t s
 			uint64_t token, enum chq_counter counter);
 
 /** manager_session.c: a slice of the sweep; a slice of the dump; an event to control. */
-void chq_manager_sweep(struct chq_manager *m, uint32_t slots);
+void chq_manager_sweep(struct chq_manager *m);
 void chq_manager_dump(struct chq_manager *m);
 void chq_manager_event(struct chq_manager *m, struct chq_dp_ref ref, uint32_t kind, uint64_t ident,
 		       const struct chq_path *at);

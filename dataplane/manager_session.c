@@ -85,7 +85,8 @@ over(const struct chq_manager *m, const struct chq_session *s)
 	return 0;
 }
 
-static void
+/* Return: true if the session there was ended. */
+static bool
 sweep_slot(struct chq_manager *m, uint32_t slot)
 {
 	const struct chq_session *s = &m->t->sessions[slot];
@@ -93,21 +94,25 @@ sweep_slot(struct chq_manager *m, uint32_t slot)
 	uint32_t kind;
 
 	if (s->state == CHQ_SESSION_FREE)
-		return;
+		return false;
 	kind = over(m, s);
 	if (kind)
 		chq_manager_end(m, ref, kind);
+	return kind != 0;
 }
 
 void
-chq_manager_sweep(struct chq_manager *m, uint32_t slots)
+chq_manager_sweep(struct chq_manager *m)
 {
 	uint32_t all = m->t->header->sessions;
 
-	for (uint32_t i = 0; i < slots && i < all; i++) {
-		sweep_slot(m, m->sweep_at);
+	for (uint32_t looked = 0, ended = 0;
+	     m->sweep_due && looked < CHQ_ROUND_SWEEP && ended < CHQ_ROUND_ENDS; looked++) {
+		ended += sweep_slot(m, m->sweep_at);
 		m->sweep_at = m->sweep_at + 1 < all ? m->sweep_at + 1 : 0;
+		m->sweep_due--;
 	}
+	m->busy |= m->sweep_due != 0;
 }
 
 /* --- dump --- */

@@ -89,6 +89,39 @@ a_new_connection_gets_nothing_of_the_dump_that_another_asked_for(void **state)
 	assert_int_equal(fixture_recv(f, &out), 0);
 }
 
+/* --- the sweep --- */
+
+static void
+however_many_end_at_once_a_round_ends_a_bounded_number(void **state)
+{
+	struct fixture *f = *state;
+	struct chq_dp_session_open o = { .account = 1,
+					 .device = 1,
+					 .confirm_s = 10,
+					 .lifetime_s = 3600,
+					 .path = { .port = 9 } };
+	uint32_t used, opened = 4 * CHQ_ROUND_ENDS, rounds = 0;
+	struct chq_dp_ref ref;
+
+	for (uint32_t i = 0; i < opened; i++, o.account++) {
+		assert_int_equal(chq_session_open(f->t, &o, fixture_now_ns, &ref), 0);
+		assert_int_equal(chq_session_confirm(f->t, ref, fixture_now_ns, NULL), 0);
+	}
+	fixture_now_ns += 4000 * CHQ_NS_PER_SEC;
+	for (; f->t->used; rounds++) {
+		used = f->t->used;
+		chq_manager_round(&f->m);
+		assert_true(used - f->t->used <= CHQ_ROUND_ENDS);
+		if (f->m.sweep_due)
+			assert_true(f->m.busy); /* it goes on at once */
+		else
+			fixture_now_ns += CHQ_MANAGER_TICK_NS;
+		assert_true(rounds < 1000);
+	}
+	assert_int_equal(f->t->free_count, FIXTURE_SESSIONS);
+	assert_int_equal(f->t->accounts, 0);
+}
+
 /* --- frames that cannot be sent --- */
 
 static void
@@ -145,6 +178,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(of_sixty_four_workers_only_those_with_something_to_send_are_woken),
 		T(a_new_connection_gets_nothing_of_the_dump_that_another_asked_for),
+		T(however_many_end_at_once_a_round_ends_a_bounded_number),
 		T(a_frame_from_control_to_a_session_that_is_gone_is_counted),
 		T(notices_of_control_that_name_frames_are_from_the_sessions_budget),
 	};
