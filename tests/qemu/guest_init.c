@@ -149,7 +149,7 @@ try_relay(void)
 	if (rc)
 		fault("tables: %s (%s)", err, chq_errname(rc));
 	else
-		faults += relay_run(OBJECTS "/relay.bpf.o", t);
+		faults += relay_run(OBJECTS "/headers.bpf.o", t);
 	chq_tables_close(t);
 }
 

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+/*
+ * dataplane/xdp/relay: forwards by itself, in front of a worker or without one; see relay.h.
+ *
+ * The way of a frame is that of the stages (dataplane/stage.h), with the same verdicts, counters,
+ * table changes and bytes; ARCHITECTURE.md, "The XDP program", lists what is handed up instead.
+ * Whatever goes up is known before a table is written.
+ *
+ * libxdp, which DPDK's AF_XDP driver uses, joins a program that is attached already when it has
+ * this name, the map xsks_map and this version; so the program is ours, and so is the pinned link
+ * that keeps it attached when the process is killed.
+ */
+#include "dataplane/xdp/answer.bpf.h"
+
+/* A variable whose type tells libxdp the version; it has no bytes that anybody reads. */
+__uint(xsk_prog_version, 1) SEC("xdp_metadata");
+
+#define FORWARDED_FLAGS (CHQ_F_HOP | CHQ_F_RECEIPT | CHQ_F_STORE)
+
+/* Copies of what the process has had end here. */
+PART
+frame_up(struct xdp_md *ctx, const struct datagram *d)
+{
+	const struct chq_session *s = d ? session_at(d->f.hdr.slot) : 0;
+
+	if (!s)
+		return XDP_ABORTED;
+	return chq_replay_seen(s->replay, d->f.hdr.seq) ? drop(d, CHQ_D_REPLAY) : hand_up(ctx, d);
+}
+
+/* Return: 1 if the sequence number is taken now. */
+PART
+number_take(const struct datagram *d)
+{
+	struct chq_session *s = d ? session_at(d->f.hdr.slot) : 0;
+
+	if (!s || !chq_replay_take(s->replay, d->f.hdr.seq))
+		return 0;
+	if (d->refuse != CHQ_D_EXPIRED)
+		chq_session_heard(s, d->now_s);
+	return 1;
+}
+
+/* --- budgets --- */
+
+/* The word of its account's budget, if it shares one. */
+INLINE uint64_t *
+budget_shared(const struct chq_session *s)
+{
+	uint32_t budget = CHQ_LOAD_RELAXED(&s->budget);
+	struct chq_cold *c = budget ? element(&chq_cold, budget - 1) : 0;
+
+	return c ? &c->account_quota : 0;
+}
+
+/* Return: GO, or the counter to drop the frame under. */
+PART
+budget_take(uint32_t slot, uint32_t len, uint64_t now_ns)
+{
+	struct chq_session *s = session_at(slot);
+	struct chq_cold *c = element(&chq_cold, slot);
+	const struct chq_header *h = header();
+	int got;
+
+	if (!s || !c || !h)
+		return CHQ_D_SLOT;
+	got = chq_quota_frame(&s->quota, budget_shared(s), chq_quota_class_of(h, s), now_ns, len,
+			      0);
+	if (got == CHQ_QUOTA_SPENT)
+		return GO;
+	chq_quota_refused(c);
+	return got == CHQ_QUOTA_OVER_FRAMES  ? CHQ_D_QUOTA_FRAMES
+	       : got == CHQ_QUOTA_OVER_BYTES ? CHQ_D_QUOTA_BYTES
+					     : CHQ_D_QUOTA_ACCOUNT;
+}
+
+/* --- frames --- */
+
+/* Would a stage tell the manager something, or send a NOTICE beside a frame that it forwards? */
+INLINE int
+needs_process(const struct datagram *d, const struct chq_session *s)
+{
+	if (d->refuse == CHQ_D_EXPIRED)
+		return 0;
+	return CHQ_LOAD_RELAXED(&s->state) == CHQ_SESSION_NEW ||
+	       (d->refuse == 0 && chq_path_foreign(s, &d->src.path) && path_asks(d));
+}
+
+/* Return: what the program returns. */
+INLINE int
+forward(struct xdp_md *ctx, struct datagram *d)
+{
+	struct chq_session *r = session_at(d->to_slot);
+
+	if (!r || !d->sound)
+		return drop(d, CHQ_D_PATH);
+	d->f.hdr.flags &= FORWARDED_FLAGS;
+	d->f.hdr.slot = d->to_slot;
+	d->f.w[1] = CHQ_FETCH_ADD(&r->seq_out, 1) + 1;
+	d->f.w[2] = d->from_ident;
+	d->f.w[4] = 0;
+	d->f.w[5] = frame_tag(&d->f, d->tag_out, d->len);
+	decide(d, CHQ_C_FORWARD);
+	return transmit_frame(ctx, d);
+}
+
+/* The receiver is known, or the frame is refused. */
+INLINE int
+frame_go(struct xdp_md *ctx, struct datagram *d, const struct chq_session *s)
+{
+	int why;
+
+	if (needs_process(d, s) && process_lives(ctx, d->now_ns))
+		return frame_up(ctx, d);
+	if (!number_take(d))
+		return drop(d, CHQ_D_REPLAY);
+	why = budget_take(d->f.hdr.slot, d->len, d->now_ns);
+	if (why != GO)
+		return drop_told(ctx, d, (uint32_t)why, CHQ_NOTICE_TOO_FAST);
+	if (d->refuse)
+		return drop_told(ctx, d, d->refuse,
+				 d->refuse == CHQ_D_EXPIRED ? CHQ_NOTICE_EXPIRED : CHQ_NOTICE_SEAL);
+	return forward(ctx, d);
+}
+
+/* Where no process is, a session is moved here, and its manager hears of it by the table alone. */
+PART
+ping(struct xdp_md *ctx, struct datagram *d, uint32_t state)
+{
+	uint32_t counter = CHQ_C_PING_AWAY;
+	int token, token_ok, home, why;
+
+	if (!d)
+		return XDP_ABORTED;
+	token = d->f.hdr.grant != 0;
+	token_ok = token && ping_token_ok(d);
+	if ((token_ok || state == CHQ_SESSION_NEW) && process_lives(ctx, d->now_ns))
+		return frame_up(ctx, d);
+	if (!number_take(d))
+		return drop(d, CHQ_D_REPLAY);
+	if (token && !token_ok)
+		counter = CHQ_D_TOKEN;
+	home = token ? token_ok && ping_move(d) : ping_home(d);
+	if (!home)
+		return drop_told(ctx, d, counter, 0);
+	why = budget_take(d->f.hdr.slot, d->len, d->now_ns);
+	if (why != GO)
+		return drop_told(ctx, d, (uint32_t)why, CHQ_NOTICE_TOO_FAST);
+	return ping_answer(ctx, d);
+}
+
+INLINE int
+frame(struct xdp_md *ctx, const struct chq_header *h, struct datagram *d)
+{
+	const struct chq_session *s = session_at(d->f.hdr.slot);
+	int why = sender_check(d, s);
+
+	if (!s || why != GO)
+		return drop(d, (uint32_t)why);
+	if (!d->refuse && (d->f.hdr.flags & CHQ_F_PING))
+		return ping(ctx, d, CHQ_LOAD_RELAXED(&s->state));
+	if (!d->refuse)
+		why = receiver_decide(ctx, h, d);
+	return why == UP ? frame_up(ctx, d) : frame_go(ctx, d, s);
+}
+
+/* --- packets --- */
+
+/* Return: 1 if the worker's socket takes the packet. */
+INLINE int
+steer(struct xdp_md *ctx, const struct chq_xdp_conf *conf, uint64_t now_ns)
+{
+	if (conf->mode != CHQ_XDP_STEER || !heart_beats(ctx, conf, now_ns) ||
+	    bpf_redirect_map(&xsks_map, ctx->rx_queue_index, 0) != XDP_REDIRECT)
+		return 0;
+	count(CHQ_C_XDP_WORKER);
+	return 1;
+}
+
+/* Return: 1; 0 if the packet is not for us. */
+INLINE int
+find_datagram(struct datagram *d, const struct chq_xdp_conf *conf, const struct layers *l,
+	      const struct udphdr *udp)
+{
+	int local = local_find(l->dst_hi, l->dst_lo, bpf_ntohs(udp->dest));
+
+	if (local < 0)
+		return 0;
+	d->src.w[2] |= bpf_ntohs(udp->source) | (uint64_t)(uint8_t)local << 32 |
+		       (uint64_t)conf->ifidx << 40;
+	d->now_ns = conf->test_now_ns ? conf->test_now_ns : bpf_ktime_get_coarse_ns();
+	d->now_s = (uint32_t)(d->now_ns / 1000000000);
+	d->len = 0;
+	return 1;
+}
+
+SEC("xdp.frags")
+int
+xsk_def_prog(struct xdp_md *ctx)
+{
+	struct datagram *d = element(&datagrams, 0);
+	const struct chq_xdp_conf *conf = element(&chq_xdp_conf, 0);
+	const struct chq_header *h = header();
+	struct udphdr *udp;
+	struct layers l;
+	int why;
+
+	if (!d || !conf || !h)
+		return XDP_PASS;
+	udp = parse_layers(ctx, d, &l);
+	if (!udp || (void *)(udp + 1) > (void *)(long)ctx->data_end ||
+	    !find_datagram(d, conf, &l, udp))
+		return XDP_PASS;
+	if (steer(ctx, conf, d->now_ns))
+		return XDP_REDIRECT;
+	why = check_layers(ctx, d, &l, udp);
+	if (why == GO)
+		why = check_datagram(ctx, d, udp + 1);
+	if (why == UP)
+		return hand_up(ctx, d);
+	if (why != GO)
+		return drop(d, (uint32_t)why);
+	return d->f.hdr.type == CHQ_TYPE_FRAME ? frame(ctx, h, d) : hello(ctx, d);
+}
+
+/* The kernel asks for a word it knows; GPL-2.0 is one of the two licences above. */
+char _license[] SEC("license") = "GPL";

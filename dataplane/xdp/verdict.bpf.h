@@ -1,0 +1,190 @@
+#pragma once
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * dataplane/xdp/verdict: sender, receiver and grant of a frame, as chq_stage_sender() and
+ * chq_stage_receiver() judge them. Nothing here writes a table.
+ */
+#include "dataplane/account.h"
+#include "dataplane/replay.h"
+#include "dataplane/xdp/write.bpf.h"
+#include "proto/grant.h"
+
+INLINE uint64_t
+frame_tag(const union frame *f, struct chq_sipkey key, uint32_t len)
+{
+	return chq_siphash_frame(&key, f->w, (uint16_t)(len - CHQ_FRAME_HDR_LEN));
+}
+
+/* Return: GO, or the counter to drop the frame under. */
+INLINE int
+sender_check(struct datagram *d, const struct chq_session *s)
+{
+	uint8_t state;
+
+	if (!s)
+		return CHQ_D_SLOT;
+	state = CHQ_LOAD_ACQUIRE(&s->state);
+	if (state == CHQ_SESSION_FREE)
+		return CHQ_D_SLOT;
+	d->gen = CHQ_LOAD_RELAXED(&s->gen);
+	if (frame_tag(&d->f, chq_sipkey_read(&s->tag_in), d->len) != d->f.hdr.tag)
+		return CHQ_D_TAG;
+	d->from_ident = CHQ_LOAD_RELAXED(&s->ident);
+	/* A slot that is freed meanwhile has lost its key: zeros must not count as one. */
+	CHQ_FENCE_ACQUIRE();
+	if (CHQ_LOAD_RELAXED(&s->state) == CHQ_SESSION_FREE)
+		return CHQ_D_SLOT;
+	d->refuse = 0;
+	if (d->now_s > CHQ_LOAD_RELAXED(&s->expires_s))
+		d->refuse = CHQ_D_EXPIRED;
+	else if (state == CHQ_SESSION_PRELOGIN && d->f.hdr.party != 0)
+		return CHQ_D_PRELOGIN;
+	return GO;
+}
+
+/* --- receiver --- */
+
+INLINE uint32_t
+account_find(const struct chq_header *h, const struct datagram *d)
+{
+	uint64_t key = CHQ_PARTY(CHQ_KIND_ACCOUNT, 0, CHQ_PARTY_ID(d->f.hdr.party));
+	const struct chq_bucket *b;
+	uint32_t at[2], slot = CHQ_SLOT_NONE;
+
+	chq_account_buckets(key, h->account_seed, h->buckets, at);
+	b = element(&chq_accounts, at[0]);
+	if (b)
+		slot = chq_bucket_find(b, key);
+	if (slot != CHQ_SLOT_NONE)
+		return slot;
+	b = element(&chq_accounts, at[1]);
+	return b ? chq_bucket_find(b, key) : CHQ_SLOT_NONE;
+}
+
+/* The account's further devices, from that slot on. Return: slot of the one that is meant, or
+ * CHQ_SLOT_NONE. */
+PART
+device_find(uint64_t party, uint32_t slot)
+{
+	for (int i = 0; i < CHQ_DEVICES_MAX; i++) {
+		const struct chq_session *s = session_at(slot);
+		const struct chq_cold *c;
+		uint64_t ident;
+
+		if (!s)
+			break;
+		ident = CHQ_LOAD_ACQUIRE(&s->rx_ident);
+		if (!CHQ_RX_IS(ident, CHQ_PARTY_ID(party)))
+			break;
+		if (CHQ_PARTY_DEVICE(party) == CHQ_PARTY_DEVICE(ident))
+			return (int)slot;
+		c = element(&chq_cold, slot);
+		if (!c || !(ident >> 56 & CHQ_RX_DEVICES))
+			break;
+		slot = CHQ_LOAD_RELAXED(&c->next_slot);
+	}
+	return (int)CHQ_SLOT_NONE;
+}
+
+/* Is that sender on the denial list of the account in that slot? */
+PART
+denied(uint32_t slot, uint64_t sender)
+{
+	const struct chq_cold *c = element(&chq_cold, slot);
+	const struct chq_header *h = header();
+	uint16_t today;
+
+	if (!c || !h)
+		return 1;
+	today = CHQ_LOAD_RELAXED(&h->today);
+	for (int i = 0; i < CHQ_DENY_MAX; i++) {
+		uint64_t entry = CHQ_LOAD_RELAXED(&c->deny[i]);
+
+		if (entry != 0 && (entry & CHQ_ID_MASK) == sender && entry >> 48 >= today)
+			return 1;
+	}
+	return 0;
+}
+
+/* Return: the receiver's record, d->to_slot filled and *@ident what it names; 0 if the process must
+ * decide. */
+INLINE const struct chq_session *
+receiver_find(const struct chq_header *h, struct datagram *d, uint64_t *rx_ident)
+{
+	uint64_t party = d->f.hdr.party, ident;
+	uint32_t slot = account_find(h, d);
+	const struct chq_session *r = session_at(slot);
+
+	if (!r)
+		return 0;
+	ident = CHQ_LOAD_ACQUIRE(&r->rx_ident);
+	if (!CHQ_RX_IS(ident, CHQ_PARTY_ID(party)))
+		return 0;
+	if (CHQ_PARTY_DEVICE(party) == 0) {
+		if (ident >> 56 & CHQ_RX_DEVICES)
+			return 0;
+	} else if (CHQ_PARTY_DEVICE(party) != CHQ_PARTY_DEVICE(ident)) {
+		slot = (uint32_t)device_find(party, slot);
+		r = session_at(slot);
+		if (!r)
+			return 0;
+		ident = CHQ_LOAD_ACQUIRE(&r->rx_ident);
+	}
+	d->to_slot = slot;
+	*rx_ident = ident;
+	return r;
+}
+
+/* Return: GO or UP. */
+INLINE int
+receiver_check(const struct chq_header *h, const struct datagram *d, const struct chq_session *r,
+	       uint64_t ident)
+{
+	int64_t silent_s = (int64_t)d->now_s - CHQ_LOAD_RELAXED(&r->rx_heard_s);
+	uint32_t silence_s = CHQ_LOAD_RELAXED(&h->silence_s);
+
+	if (!chq_grant_ok(d->f.hdr.grant, chq_sipkey_read(&r->grant_key), CHQ_KIND_ACCOUNT,
+			  CHQ_PARTY_ID(d->from_ident), CHQ_PARTY_ID(d->f.hdr.party),
+			  CHQ_LOAD_RELAXED(&h->today)))
+		return UP;
+	if ((ident >> 56 & CHQ_RX_DENY) && denied(d->to_slot, CHQ_PARTY_ID(d->from_ident)))
+		return UP;
+	if ((silence_s && silent_s > silence_s) || d->now_s > CHQ_LOAD_RELAXED(&r->rx_expires_s))
+		return UP;
+	return GO;
+}
+
+/*
+ * Key and address of the receiver: d->tag_out, d->out. They are read here, so that a receiver
+ * without a next hop is known before anything is written. Return: GO or UP.
+ */
+INLINE int
+receiver_read(struct xdp_md *ctx, struct datagram *d, const struct chq_session *r, uint64_t ident)
+{
+	d->tag_out = chq_sipkey_read(&r->tag_out);
+	d->sound = (uint32_t)chq_path_read(r, &d->out.path);
+	/* What was read belongs to the receiver only if the slot still does. */
+	CHQ_FENCE_ACQUIRE();
+	if (!CHQ_RX_SAME(CHQ_LOAD_RELAXED(&r->rx_ident), ident))
+		d->sound = 0;
+	return !d->sound || path_has_mac(&d->out) || next_hop(ctx, d) ? GO : UP;
+}
+
+/* Return: GO, perhaps with d->refuse; UP. */
+INLINE int
+receiver_decide(struct xdp_md *ctx, const struct chq_header *h, struct datagram *d)
+{
+	const struct chq_session *r;
+	uint64_t ident;
+
+	if (d->f.hdr.party == 0 || CHQ_PARTY_KIND(d->f.hdr.party) == CHQ_KIND_GROUP)
+		return UP;
+	if (d->f.hdr.flags & CHQ_F_HOP) {
+		d->refuse = CHQ_D_SEAL;
+		return GO;
+	}
+	r = receiver_find(h, d, &ident);
+	if (!r || receiver_check(h, d, r, ident) != GO)
+		return UP;
+	return receiver_read(ctx, d, r, ident);
+}
