@@ -204,6 +204,7 @@ check_datagram(const struct xdp_md *ctx, struct datagram *d, const void *dgram)
 	if (d->len > CHQ_DGRAM_MAX)
 		return CHQ_D_LONG;
 	type = *(const uint8_t *)dgram;
+	d->f.hdr.type = type; /* the last packet's header lies there still */
 	if (type == CHQ_TYPE_HELLO)
 		return d->len < CHQ_HELLO_LEN ? CHQ_D_SHORT : GO;
 	if (type != CHQ_TYPE_FRAME)
