@@ -19,6 +19,9 @@ static const char *const table_names[STORE_TABLE__COUNT] = {
 	[STORE_TABLE_LOGIN] = "login",	 [STORE_TABLE_E2E] = "e2e",
 	[STORE_TABLE_DEVICE] = "device", [STORE_TABLE_DEVKEY] = "devkey",
 	[STORE_TABLE_FRIEND] = "friend", [STORE_TABLE_ANSWER] = "answer",
+	[STORE_TABLE_DEPT] = "dept",	 [STORE_TABLE_DEPTNAME] = "deptname",
+	[STORE_TABLE_MEMBER] = "member", [STORE_TABLE_ROLE] = "role",
+	[STORE_TABLE_RULE] = "rule",
 };
 
 int

@@ -17,6 +17,11 @@ enum store_table {
 	STORE_TABLE_DEVKEY,  /* static key (32)                       -> ref to the device */
 	STORE_TABLE_FRIEND,  /* owner (6) peer (6)                    -> friend record */
 	STORE_TABLE_ANSWER,  /* account (6) device (1) request id (8) -> answer */
+	STORE_TABLE_DEPT,    /* department (4)                        -> department record */
+	STORE_TABLE_DEPTNAME, /* parent (4) name                      -> ref to the department */
+	STORE_TABLE_MEMBER,   /* department (4) account (6)            -> member record */
+	STORE_TABLE_ROLE,     /* account (6) department (4)            -> the same */
+	STORE_TABLE_RULE,     /* rule (4)                              -> rule record */
 	STORE_TABLE__COUNT,
 };
 

@@ -139,3 +139,15 @@ store_key_get_account(const uint8_t *key)
 {
 	return (uint64_t)chq_get_be16(key) << 32 | chq_get_be32(key + 2);
 }
+
+void
+store_key_put_u32(uint8_t *key, uint32_t id)
+{
+	chq_put_be32(key, id);
+}
+
+uint32_t
+store_key_get_u32(const uint8_t *key)
+{
+	return chq_get_be32(key);
+}

@@ -64,7 +64,12 @@ enum {
 	STORE_DEVICE_KEY_BYTES = 7,
 	STORE_FRIEND_KEY_BYTES = 12,
 	STORE_ANSWER_KEY_BYTES = 15,
+	STORE_DEPT_KEY_BYTES = 4, /* rules too */
+	STORE_MEMBER_KEY_BYTES = 10,
+	STORE_ROLE_KEY_BYTES = 10,
 };
 
 void store_key_put_account(uint8_t *key, uint64_t account);
 uint64_t store_key_get_account(const uint8_t *key);
+void store_key_put_u32(uint8_t *key, uint32_t id);
+uint32_t store_key_get_u32(const uint8_t *key);

@@ -48,9 +48,19 @@ migrate_from_nothing(struct store_txn *t)
 	return store_meta_set(t, STORE_META_NEXT_ACCOUNT, 1);
 }
 
+/* 2: departments, their members, rules; all in tables of their own. */
+static int
+migrate_to_departments(struct store_txn *t)
+{
+	int rc = store_meta_set(t, STORE_META_NEXT_DEPT, 1);
+
+	return rc != 0 ? rc : store_meta_set(t, STORE_META_NEXT_RULE, 1);
+}
+
 /* Step i leads from version i to i + 1. Steps are added, never changed. */
 static int (*const steps[STORE_SCHEMA_VERSION])(struct store_txn *t) = {
 	migrate_from_nothing,
+	migrate_to_departments,
 };
 
 int

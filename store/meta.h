@@ -5,12 +5,14 @@
 
 struct store_txn;
 
-enum { STORE_SCHEMA_VERSION = 1 };
+enum { STORE_SCHEMA_VERSION = 2 };
 
 enum store_meta {
 	STORE_META_SCHEMA = 1,	     /* STORE_SCHEMA_VERSION of the build that wrote last */
 	STORE_META_EPOCH = 2,	     /* server epoch */
 	STORE_META_NEXT_ACCOUNT = 3, /* id of the next account */
+	STORE_META_NEXT_DEPT = 4,    /* id of the next department */
+	STORE_META_NEXT_RULE = 5,    /* id of the next rule */
 };
 
 /* Return: 0; CHQ_ENOENT if it was never set; CHQ_ECORRUPT. */

@@ -43,3 +43,15 @@ int store_record_unpack_friend(struct store_friend *out, const uint8_t *p, size_
 size_t store_record_pack_answer(const uint8_t *answer, size_t answer_len, uint8_t *buf);
 int store_record_unpack_answer(const uint8_t **answer, size_t *answer_len, const uint8_t *p,
 			       size_t len);
+
+/* Without .id */
+size_t store_record_pack_dept(const struct store_dept *d, uint8_t *buf);
+int store_record_unpack_dept(struct store_dept *out, const uint8_t *p, size_t len);
+
+/* Without .dept and .account */
+size_t store_record_pack_member(const struct store_member *m, uint8_t *buf);
+int store_record_unpack_member(struct store_member *out, const uint8_t *p, size_t len);
+
+/* Without .id */
+size_t store_record_pack_rule(const struct store_rule *r, uint8_t *buf);
+int store_record_unpack_rule(struct store_rule *out, const uint8_t *p, size_t len);

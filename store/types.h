@@ -16,6 +16,13 @@ enum {
 	STORE_ANSWER_MAX_BYTES = 1200,	  /* an answer fits a datagram */
 	STORE_ANSWERS_KEPT = 32,	  /* per device */
 	STORE_DEVICES_MAX = 255,	  /* per account, tombstones included */
+	STORE_DEPT_MAX_BYTES = 64,	  /* name of a department, UTF-8 */
+	STORE_PATH_MAX_BYTES = 1024,	  /* path of a department */
+	STORE_DEPTH_MAX = 64,		  /* departments above each other */
+	STORE_ROLES_MAX = 64,		  /* departments of one account */
+	STORE_RULES_MAX = 4096,
+	STORE_ATOMS_MAX = 256, /* of a rule's subjects, and of its objects */
+	STORE_ATOM_KINDS = 6,
 };
 
 #define STORE_ACCOUNT_ID_MAX ((UINT64_C(1) << 48) - 1)
@@ -76,4 +83,39 @@ struct store_friend {
 	uint64_t peer;
 	enum store_friend_state state;
 	uint64_t since_ms; /* wall clock, ms since 1970, when the state was reached */
+};
+
+/* A department. Their tree gives it its path, "Company/Sales". */
+struct store_dept {
+	uint32_t id;			     /* 1.., never reused */
+	uint32_t parent;		     /* 0: at the top */
+	char name[STORE_DEPT_MAX_BYTES + 1]; /* unique among those of one parent */
+	uint64_t created_ms;		     /* wall clock, ms since 1970 */
+	uint64_t changed_ms;
+};
+
+/* An account in a department. */
+struct store_member {
+	uint32_t dept;
+	uint64_t account;
+	bool manager;
+	uint64_t since_ms; /* wall clock, ms since 1970; in this department, whatever his role */
+};
+
+/* A part of a set of people in a rule; what the kinds mean is control's matter. */
+struct store_atom {
+	uint8_t kind; /* below STORE_ATOM_KINDS */
+	bool except;
+	uint64_t id; /* department or account, or 0: by its kind */
+};
+
+/* Who may, or may not, do what towards whom. */
+struct store_rule {
+	uint32_t id; /* 1.., never reused */
+	bool deny;
+	uint8_t rights; /* bits, not 0 */
+	char note[STORE_NAME_MAX_BYTES + 1];
+	uint64_t changed_ms; /* wall clock, ms since 1970 */
+	uint16_t n_subjects, n_objects;
+	struct store_atom subjects[STORE_ATOMS_MAX], objects[STORE_ATOMS_MAX];
 };

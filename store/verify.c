@@ -5,11 +5,13 @@
 
 #include "base/err.h"
 #include "store/account.h"
+#include "store/dept.h"
 #include "store/device.h"
 #include "store/friend.h"
 #include "store/kv.h"
 #include "store/meta.h"
 #include "store/record.h"
+#include "store/rule.h"
 
 struct check {
 	struct store_txn *t;
@@ -17,7 +19,7 @@ struct check {
 	store_fault_fn *fault;
 	void *arg;
 	const char *table;
-	uint64_t next_account;
+	uint64_t next_account, next_dept, next_rule;
 	/* The device whose answers are being counted. */
 	uint8_t answers_of[STORE_DEVICE_KEY_BYTES];
 	unsigned answers;
@@ -201,6 +203,134 @@ check_answer(struct check *c, const struct store_iter *it)
 		fault(c, "more answers than are kept", id);
 }
 
+static void
+check_dept(struct check *c, const struct store_iter *it)
+{
+	char path[STORE_PATH_MAX_BYTES + 1];
+	uint8_t key[STORE_DEPT_KEY_BYTES + STORE_DEPT_MAX_BYTES];
+	struct store_dept d;
+	uint32_t id;
+
+	c->out->departments++;
+	if (it->key.len != STORE_DEPT_KEY_BYTES) {
+		fault(c, "key of a wrong length", 0);
+		return;
+	}
+	id = store_key_get_u32(it->key.p);
+	if (store_record_unpack_dept(&d, it->val.p, it->val.len) != 0) {
+		fault(c, "damaged record", id);
+		return;
+	}
+	store_key_put_u32(key, d.parent);
+	memcpy(key + STORE_DEPT_KEY_BYTES, d.name, strlen(d.name));
+	if (id == 0 || id >= c->next_dept)
+		fault(c, "id was never given", id);
+	else if (!index_leads_to(c, STORE_TABLE_DEPTNAME, key,
+				 STORE_DEPT_KEY_BYTES + strlen(d.name), id, 0))
+		fault(c, "name is not in the index", id);
+	else if (store_dept_path(c->t, id, path, sizeof(path)) == CHQ_ECORRUPT)
+		fault(c, "has no way to the top", id);
+}
+
+static void
+check_deptname(struct check *c, const struct store_iter *it)
+{
+	struct store_dept d;
+	uint64_t id = 0;
+	uint8_t number = 0;
+
+	if (store_record_unpack_ref(&id, &number, it->val.p, it->val.len) != 0 ||
+	    it->key.len <= STORE_DEPT_KEY_BYTES || id > UINT32_MAX)
+		fault(c, "damaged record", 0);
+	else if (store_dept_get(c->t, (uint32_t)id, &d) != 0)
+		fault(c, "leads to no department", id);
+	else if (d.parent != store_key_get_u32(it->key.p) ||
+		 strlen(d.name) != it->key.len - STORE_DEPT_KEY_BYTES ||
+		 memcmp(d.name, it->key.p + STORE_DEPT_KEY_BYTES, strlen(d.name)) != 0)
+		fault(c, "leads to a department of another name", id);
+}
+
+/* The same membership in the other table, whose key is its two parts in the other order. */
+static bool
+other_side_same(struct check *c, enum store_table other, const struct store_iter *it, size_t first)
+{
+	uint8_t key[STORE_MEMBER_KEY_BYTES];
+	struct store_view v;
+
+	memcpy(key, it->key.p + first, sizeof(key) - first);
+	memcpy(key + sizeof(key) - first, it->key.p, first);
+	return store_kv_get(c->t, other, key, sizeof(key), &v) == 0 && v.len == it->val.len &&
+	       memcmp(v.p, it->val.p, v.len) == 0;
+}
+
+static void
+check_member(struct check *c, const struct store_iter *it)
+{
+	struct store_member m;
+	struct store_dept d;
+	uint64_t account;
+
+	c->out->members++;
+	if (it->key.len != STORE_MEMBER_KEY_BYTES) {
+		fault(c, "key of a wrong length", 0);
+		return;
+	}
+	account = store_key_get_account(it->key.p + STORE_DEPT_KEY_BYTES);
+	if (store_record_unpack_member(&m, it->val.p, it->val.len) != 0)
+		fault(c, "damaged record", account);
+	else if (!account_exists(c, account))
+		fault(c, "belongs to no account", account);
+	else if (store_dept_get(c->t, store_key_get_u32(it->key.p), &d) != 0)
+		fault(c, "belongs to no department", account);
+	else if (!other_side_same(c, STORE_TABLE_ROLE, it, STORE_DEPT_KEY_BYTES))
+		fault(c, "the two sides do not fit", account);
+}
+
+static void
+check_role(struct check *c, const struct store_iter *it)
+{
+	if (it->key.len != STORE_ROLE_KEY_BYTES)
+		fault(c, "key of a wrong length", 0);
+	else if (!other_side_same(c, STORE_TABLE_MEMBER, it, STORE_ACCOUNT_KEY_BYTES))
+		fault(c, "the two sides do not fit", store_key_get_account(it->key.p));
+}
+
+static bool
+atoms_exist(struct check *c, const struct store_atom *atoms, uint16_t n)
+{
+	struct store_dept d;
+
+	for (uint16_t i = 0; i < n; i++) {
+		if (store_atom_names_dept(&atoms[i]) &&
+		    store_dept_get(c->t, (uint32_t)atoms[i].id, &d) != 0)
+			return false;
+		if (atoms[i].kind == STORE_ATOM_ACCOUNT && !account_exists(c, atoms[i].id))
+			return false;
+	}
+	return true;
+}
+
+static void
+check_rule(struct check *c, const struct store_iter *it)
+{
+	struct store_rule r;
+	uint32_t id;
+
+	c->out->rules++;
+	if (it->key.len != STORE_DEPT_KEY_BYTES) {
+		fault(c, "key of a wrong length", 0);
+		return;
+	}
+	id = store_key_get_u32(it->key.p);
+	if (store_record_unpack_rule(&r, it->val.p, it->val.len) != 0)
+		fault(c, "damaged record", id);
+	else if (id == 0 || id >= c->next_rule)
+		fault(c, "id was never given", id);
+	else if (!atoms_exist(c, r.subjects, r.n_subjects) ||
+		 !atoms_exist(c, r.objects, r.n_objects))
+		fault(c, "names what does not exist", id);
+}
+
 static int
 check_table(struct check *c, enum store_table table, const char *name, check_item_fn *check)
 {
@@ -231,12 +361,21 @@ store_verify_all(struct store_txn *t, struct store_verify *out, store_fault_fn *
 		{ STORE_TABLE_DEVKEY, "devkey", check_devkey },
 		{ STORE_TABLE_FRIEND, "friend", check_friend },
 		{ STORE_TABLE_ANSWER, "answer", check_answer },
+		{ STORE_TABLE_DEPT, "dept", check_dept },
+		{ STORE_TABLE_DEPTNAME, "deptname", check_deptname },
+		{ STORE_TABLE_MEMBER, "member", check_member },
+		{ STORE_TABLE_ROLE, "role", check_role },
+		{ STORE_TABLE_RULE, "rule", check_rule },
 	};
 	struct check c = { .t = t, .out = out, .fault = fault_fn, .arg = arg };
 	int rc;
 
 	*out = (struct store_verify){ .accounts = 0 };
 	rc = store_meta_get(t, STORE_META_NEXT_ACCOUNT, &c.next_account);
+	if (rc == 0)
+		rc = store_meta_get(t, STORE_META_NEXT_DEPT, &c.next_dept);
+	if (rc == 0)
+		rc = store_meta_get(t, STORE_META_NEXT_RULE, &c.next_rule);
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && rc == 0; i++)
 		rc = check_table(&c, tables[i].table, tables[i].name, tables[i].check);
 	return rc;

@@ -74,12 +74,37 @@ repack_answer(const uint8_t *p, size_t len)
 	return store_record_pack_answer(answer, answer_len, packed);
 }
 
+static size_t
+repack_dept(const uint8_t *p, size_t len)
+{
+	struct store_dept d;
+
+	return store_record_unpack_dept(&d, p, len) == 0 ? store_record_pack_dept(&d, packed) : 0;
+}
+
+static size_t
+repack_member(const uint8_t *p, size_t len)
+{
+	struct store_member m;
+
+	return store_record_unpack_member(&m, p, len) == 0 ? store_record_pack_member(&m, packed)
+							   : 0;
+}
+
+static size_t
+repack_rule(const uint8_t *p, size_t len)
+{
+	static struct store_rule r;
+
+	return store_record_unpack_rule(&r, p, len) == 0 ? store_record_pack_rule(&r, packed) : 0;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static size_t (*const repack[])(const uint8_t *p, size_t len) = {
-		repack_u64,    repack_ref,    repack_account, repack_e2e,
-		repack_device, repack_friend, repack_answer,
+		repack_u64,    repack_ref,    repack_account, repack_e2e,    repack_device,
+		repack_friend, repack_answer, repack_dept,    repack_member, repack_rule,
 	};
 	size_t again;
 

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "store/account.h"
+#include "store/dept.h"
+#include "store/kv.h"
 #include "store/meta.h"
 #include "tests/unit/store/fixture.h"
 
@@ -105,6 +107,41 @@ plant_newer_schema(struct store_txn *t, void *arg)
 {
 	(void)arg;
 	return store_meta_set(t, STORE_META_SCHEMA, STORE_SCHEMA_VERSION + 1);
+}
+
+/* A database as the first release left it: without departments and rules. */
+static int
+plant_schema_1(struct store_txn *t, void *arg)
+{
+	uint8_t next_dept = STORE_META_NEXT_DEPT, next_rule = STORE_META_NEXT_RULE;
+	int rc = store_kv_del(t, STORE_TABLE_META, &next_dept, 1);
+
+	(void)arg;
+	if (rc == 0)
+		rc = store_kv_del(t, STORE_TABLE_META, &next_rule, 1);
+	return rc != 0 ? rc : store_meta_set(t, STORE_META_SCHEMA, 1);
+}
+
+static void
+schema_1_gains_departments_and_keeps_its_people(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t bob = fixture_account(f, "bob"), version = 0;
+	struct store_account a;
+	struct store_txn *t;
+	uint32_t dept;
+
+	assert_int_equal(store_write_sync(f->st, plant_schema_1, NULL), 0);
+	fixture_reopen(f);
+	t = fixture_begin(f);
+	assert_int_equal(store_meta_get(t, STORE_META_SCHEMA, &version), 0);
+	assert_int_equal(version, STORE_SCHEMA_VERSION);
+	assert_int_equal(store_account_get(t, bob, &a), 0);
+	assert_string_equal(a.login, "bob");
+	assert_int_equal(store_dept_add(t, 0, "Company", 1, &dept), 0);
+	assert_int_equal(store_member_set(t, dept, bob, true, 1), 0);
+	assert_int_equal(fixture_commit(f), 0);
+	fixture_assert_sound(f);
 }
 
 static int
@@ -288,6 +325,7 @@ main(void)
 		TEST(a_second_open_of_the_same_files_is_refused_with_the_holder),
 		TEST(another_process_is_refused_the_same_files),
 		TEST(a_lock_elsewhere_is_taken_where_it_is_asked_for),
+		TEST(schema_1_gains_departments_and_keeps_its_people),
 		TEST(a_newer_schema_is_refused_and_left_alone),
 		TEST(the_epoch_rises_only_at_opens_that_ask_for_it),
 		TEST(a_missing_parent_or_a_file_in_the_way_is_an_error),
