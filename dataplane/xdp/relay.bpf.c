@@ -93,7 +93,7 @@ forward(struct xdp_md *ctx, struct datagram *d)
 	struct chq_session *r = session_at(d->to_slot);
 
 	if (!r || !d->sound)
-		return drop(d, CHQ_D_PATH);
+		return drop_told(ctx, d, CHQ_D_PATH, 0);
 	d->f.hdr.flags &= FORWARDED_FLAGS;
 	d->f.hdr.slot = d->to_slot;
 	d->f.w[1] = CHQ_FETCH_ADD(&r->seq_out, 1) + 1;
