@@ -19,6 +19,22 @@ enum chq_conf_driver {
 enum chq_conf_hugepages { CHQ_HUGEPAGES_AUTO, CHQ_HUGEPAGES_OFF, CHQ_HUGEPAGES_REQUIRED };
 enum chq_conf_tables { CHQ_TABLES_AUTO, CHQ_TABLES_BPF, CHQ_TABLES_HUGE, CHQ_TABLES_FILE };
 
+struct chq_conf_limits {
+	uint32_t frames_per_second;
+	uint64_t bytes_per_second;
+	uint32_t account_frames_per_second;
+	uint64_t account_bytes_per_second;
+	uint32_t prelogin_frames_per_second;
+	uint64_t prelogin_bytes_per_second;
+	uint64_t burst_ms;
+	uint32_t notices_per_second;
+	uint32_t handshakes_per_second;
+	uint32_t handshakes_per_prefix;
+	struct chq_conf_rate login_failures_per_account;
+	struct chq_conf_rate login_failures_per_address;
+	uint64_t prelogin_time_ms;
+};
+
 struct chq_site_conf {
 	struct {
 		uint32_t id;
@@ -46,17 +62,7 @@ struct chq_site_conf {
 		char *bpffs;
 		char *hugetlbfs; /* "auto": the first that is mounted */
 	} dataplane;
-	struct {
-		uint32_t frames_per_second;
-		uint64_t bytes_per_second;
-		uint64_t burst_ms;
-		uint32_t notices_per_second;
-		uint32_t handshakes_per_second;
-		uint32_t handshakes_per_prefix;
-		struct chq_conf_rate login_failures_per_account;
-		struct chq_conf_rate login_failures_per_address;
-		uint64_t prelogin_time_ms;
-	} limits;
+	struct chq_conf_limits limits;
 	struct {
 		uint64_t silence_ms;
 		uint64_t keepalive_ms;

@@ -119,8 +119,9 @@ world_make(struct bench *b)
 	if (chq_tables_open(&b->t, &conf, chq_mono_ns(), err, sizeof(err)))
 		die(err);
 	/* Budgets that are charged and never spent. */
-	set.quota[CHQ_QUOTA_ORDINARY] = (struct chq_dp_quota){ 100000000, 1u << 31, 1u << 31,
-							       1u << 31,  50,	    0 };
+	set.quota[CHQ_QUOTA_ORDINARY] = (struct chq_dp_quota){
+		.own = { 100000000, 1u << 31, 1u << 31, 1u << 31 }, .notices_per_s = 50
+	};
 	chq_tables_server_set(b->t, &set);
 	b->w = need(aligned_alloc(64, (sizeof(*b->w) + 63) / 64 * 64));
 	memset(b->w, 0, sizeof(*b->w));

@@ -220,6 +220,7 @@ control_start(struct control *ctl, struct event_base *base, const struct chq_sit
 	int rc;
 
 	*ctl = (struct control){ .conf = conf, .base = base, .started_ms = chq_wall_ms() };
+	ctl->limits = conf->limits;
 	ctl->timing = timing ? *timing : control_timing_default;
 	rc = chq_crypto_init();
 	if (rc)

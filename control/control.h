@@ -53,10 +53,14 @@ struct control_dp {
 	uint16_t port;
 	char driver[17];
 	uint32_t dump; /* number of the last one begun */
+	uint64_t rx_missed; /* these from its last CHQ_DP_LOAD */
+	uint32_t workers;
+	struct chq_dp_worker_load worker[CHQ_DP_WORKERS_MAX];
 };
 
 struct control {
 	const struct chq_site_conf *conf;
+	struct chq_conf_limits limits; /* the configuration's, or what `limit set` made of them */
 	struct control_timing timing;
 	struct control_keys keys;
 	uint32_t epoch;	     /* of the server: rises at each start */

@@ -6,6 +6,7 @@
 #include "control/control.h"
 #include "control/ctl_common.h"
 #include "control/ctl_verbs.h"
+#include "control/dp_send.h"
 #include "control/life.h"
 #include "store/account.h"
 #include "store/reader.h"
@@ -140,13 +141,64 @@ session_named(struct ctl_call *call)
 	return s && (any || s->gen == gen) ? s : NULL;
 }
 
+static json_t *
+quota_row(uint64_t frames, uint64_t bytes, uint64_t frames_used, uint64_t bytes_used)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", "frames_per_second", (json_int_t)frames,
+			 "bytes_per_second", (json_int_t)bytes, "frames_used",
+			 (json_int_t)frames_used, "bytes_used", (json_int_t)bytes_used);
+}
+
+/* The session's limits, and what it has spent of them. */
+static json_t *
+quota_json(const struct chq_conf_limits *l, bool login, const struct chq_dp_quota_info *i)
+{
+	json_t *o = login ? quota_row(l->frames_per_second, l->bytes_per_second, i->frames_used,
+				      i->bytes_used)
+			  : quota_row(l->prelogin_frames_per_second, l->prelogin_bytes_per_second,
+				      i->frames_used, i->bytes_used);
+
+	json_object_set_new(o, "class", json_string(login ? "ordinary" : "prelogin"));
+	json_object_set_new(o, "over_quota", json_integer((json_int_t)i->over_quota));
+	json_object_set_new(o, "sessions_of_account", json_integer((json_int_t)i->sessions));
+	if (i->sessions > 1)
+		json_object_set_new(o, "account",
+				    quota_row(l->account_frames_per_second > l->frames_per_second
+						      ? l->account_frames_per_second
+						      : l->frames_per_second,
+					      l->account_bytes_per_second > l->bytes_per_second
+						      ? l->account_bytes_per_second
+						      : l->bytes_per_second,
+					      i->account_frames_used, i->account_bytes_used));
+	return o;
+}
+
+static void
+show_quota(void *arg, const struct chq_dp_hdr *answer)
+{
+	const struct chq_dp_quota_info *i = (const void *)answer;
+	struct ctl_call *call = arg;
+	struct session *s;
+	json_t *o;
+
+	s = session_named(call); /* it may have ended meanwhile */
+	if (!s)
+		return;
+	o = ctl_session_json(s);
+	json_object_set_new(o, "quota",
+			    answer && i->err == 0
+				    ? quota_json(&call->ctl->limits, s->account != 0, i)
+				    : json_null());
+	ctl_answer(call, o, NULL);
+}
+
 void
 ctl_session_show(struct ctl_call *call)
 {
 	const struct session *s = session_named(call);
 
-	if (s)
-		ctl_answer(call, ctl_session_json(s), NULL);
+	if (s && dp_call_quota(call->ctl, s, show_quota, call) != 0)
+		show_quota(call, NULL);
 }
 
 static void

@@ -13,6 +13,20 @@ static const char *const counter_names[] = {
 #undef X
 };
 
+/* As it said in the last second; none while it is away. */
+static json_t *
+status_workers(const struct control_dp *dp)
+{
+	json_t *all = json_array();
+
+	for (uint32_t i = 0; i < dp->workers; i++)
+		json_array_append_new(all,
+				      json_pack("{s:i, s:f, s:s}", "worker", (int)i, "busy_share",
+						dp->worker[i].busy_permille / 1000.0, "sheds",
+						chq_dp_shed_name(dp->worker[i].shed)));
+	return all;
+}
+
 static json_t *
 status_dataplane(const struct control *ctl)
 {
@@ -20,11 +34,12 @@ status_dataplane(const struct control *ctl)
 
 	if (!dp->known)
 		return json_pack("{s:b}", "connected", 0);
-	return json_pack("{s:b, s:b, s:s, s:i, s:I, s:I, s:I}", "connected", dp_link_up(&ctl->link),
+	return json_pack("{s:b, s:b, s:s, s:i, s:I, s:I, s:I, s:I, s:o}", "connected", dp_link_up(&ctl->link),
 			 "ready", dp->ready, "driver", dp->driver, "port", (int)dp->port,
 			 "generation", (json_int_t)dp->generation, "sessions_max",
 			 (json_int_t)dp->sessions_max, "accounts_max",
-			 (json_int_t)dp->accounts_max);
+			 (json_int_t)dp->accounts_max, "rx_missed", (json_int_t)dp->rx_missed,
+			 "workers", status_workers(dp));
 }
 
 static json_t *

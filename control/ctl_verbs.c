@@ -25,6 +25,8 @@ static const struct {
 	{ "session", "list", ctl_session_list },
 	{ "session", "show", ctl_session_show },
 	{ "session", "kick", ctl_session_kick },
+	{ "limit", "show", ctl_limit_show },
+	{ "limit", "set", ctl_limit_set },
 };
 
 ctl_handler_fn *

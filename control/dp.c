@@ -30,6 +30,7 @@ dp_lost(void *arg)
 	struct control *ctl = arg;
 
 	ctl->dp.ready = false;
+	ctl->dp.workers = 0;
 }
 
 static void
@@ -222,6 +223,16 @@ dp_event(struct control *ctl, const struct chq_dp_event *m)
 }
 
 static void
+dp_load(struct control *ctl, const struct chq_dp_load *m)
+{
+	struct control_dp *dp = &ctl->dp;
+
+	dp->rx_missed = m->rx_missed;
+	dp->workers = m->workers < CHQ_DP_WORKERS_MAX ? m->workers : CHQ_DP_WORKERS_MAX;
+	memcpy(dp->worker, m->worker, sizeof(dp->worker));
+}
+
+static void
 dp_message(void *arg, int type, const void *msg)
 {
 	struct control *ctl = arg;
@@ -234,6 +245,7 @@ dp_message(void *arg, int type, const void *msg)
 	case CHQ_DP_SERVER_RX: request_frame(ctl, msg); break;
 	case CHQ_DP_FRAME_RX: punt_frame(ctl, msg); break;
 	case CHQ_DP_EVENT: dp_event(ctl, msg); break;
+	case CHQ_DP_LOAD: dp_load(ctl, msg); break;
 	default: break; /* the late answer to a call that nobody waits for */
 	}
 }

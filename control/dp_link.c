@@ -102,7 +102,8 @@ dp_dispatch(struct dp_link *l, int type, const void *msg)
 	const struct chq_dp_hdr *h = msg;
 	struct dp_call *c = NULL;
 
-	if (h->req && (type == CHQ_DP_SESSION_OPENED || type == CHQ_DP_DONE))
+	if (h->req &&
+	    (type == CHQ_DP_SESSION_OPENED || type == CHQ_DP_DONE || type == CHQ_DP_QUOTA))
 		c = chq_map_del_u64(&l->calls, h->req);
 	if (c) {
 		c->answer(c->arg, h);

@@ -23,7 +23,7 @@ struct dp_link_ops {
 };
 
 /**
- * dp_answer_fn - the end of a call: CHQ_DP_SESSION_OPENED or CHQ_DP_DONE.
+ * dp_answer_fn - the end of a call: CHQ_DP_SESSION_OPENED, CHQ_DP_DONE or CHQ_DP_QUOTA.
  * @answer: NULL if the connection was lost before it came: nobody knows what was done.
  */
 typedef void dp_answer_fn(void *arg, const struct chq_dp_hdr *answer);

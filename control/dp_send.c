@@ -31,7 +31,12 @@ dp_send_hello(struct control *ctl)
 	return dp_counted(ctl, dp_link_send(&ctl->link, &m.h));
 }
 
-/* What a session may take at once is its rate over the time of a burst, but never less than one frame. */
+enum {
+	PRELOGIN_BURST = 16,  /* frames */
+	PRELOGIN_NOTICES = 4, /* a second */
+};
+
+/* What may be taken at once is the rate over the time of a burst, but never less than @least. */
 static uint32_t
 dp_burst(uint64_t per_s, uint64_t burst_ms, uint32_t least)
 {
@@ -40,45 +45,86 @@ dp_burst(uint64_t per_s, uint64_t burst_ms, uint32_t least)
 	return burst > UINT32_MAX ? UINT32_MAX : burst < least ? least : (uint32_t)burst;
 }
 
+/* @least: frames at once, of any size. */
+static struct chq_dp_rate
+dp_rate(uint32_t frames_per_s, uint64_t bytes_per_s, uint64_t burst_ms, uint32_t least)
+{
+	return (struct chq_dp_rate){
+		.frames_per_s = frames_per_s,
+		.frames_burst = dp_burst(frames_per_s, burst_ms, least),
+		.bytes_per_s = bytes_per_s > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes_per_s,
+		.bytes_burst = dp_burst(bytes_per_s, burst_ms, least * CHQ_DGRAM_MAX),
+	};
+}
+
+static uint64_t
+larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* An account may send what one of its sessions may: so one that has a single one needs no second look. */
 static void
 dp_quotas(const struct control *ctl, struct chq_dp_server_set *m)
 {
-	uint64_t bytes = ctl->conf->limits.bytes_per_second;
-	uint64_t burst_ms = ctl->conf->limits.burst_ms;
+	const struct chq_conf_limits *l = &ctl->limits;
 	struct chq_dp_quota ordinary = {
-		.frames_per_s = ctl->conf->limits.frames_per_second,
-		.frames_burst = dp_burst(ctl->conf->limits.frames_per_second, burst_ms, 1),
-		.bytes_per_s = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes,
-		.bytes_burst = dp_burst(bytes, burst_ms, CHQ_DGRAM_MAX),
-		.notices_per_s = ctl->conf->limits.notices_per_second,
+		.own = dp_rate(l->frames_per_second, l->bytes_per_second, l->burst_ms, 1),
+		.account = dp_rate((uint32_t)larger(l->account_frames_per_second, l->frames_per_second),
+				   larger(l->account_bytes_per_second, l->bytes_per_second),
+				   l->burst_ms, 1),
+		.notices_per_s = l->notices_per_second,
 	};
 
 	for (unsigned i = 0; i < CHQ_QUOTA_CLASSES; i++)
 		m->quota[i] = ordinary;
-	/* Before login: enough for a login and its repetitions. */
+	/* Before login: enough at once for a login and its repetitions. */
 	m->quota[CHQ_QUOTA_PRELOGIN] = (struct chq_dp_quota){
-		.frames_per_s = 4,
-		.frames_burst = 16,
-		.bytes_per_s = 4 * CHQ_DGRAM_MAX,
-		.bytes_burst = 16 * CHQ_DGRAM_MAX,
-		.notices_per_s = 4,
+		.own = dp_rate(l->prelogin_frames_per_second, l->prelogin_bytes_per_second,
+			       l->burst_ms, PRELOGIN_BURST),
+		.notices_per_s = PRELOGIN_NOTICES,
 	};
 }
 
-int
-dp_send_server(struct control *ctl)
+static struct chq_dp_server_set
+dp_server(const struct control *ctl)
 {
 	struct chq_dp_server_set m = {
 		.h = dp_hdr(CHQ_DP_SERVER_SET, sizeof(m)),
 		.server_id = ctl->conf->server.id,
 		.silence_s = (uint32_t)(ctl->conf->sessions.silence_ms / 1000),
-		.hello_per_s = ctl->conf->limits.handshakes_per_second,
-		.hello_per_prefix_per_s = ctl->conf->limits.handshakes_per_prefix,
+		.hello_per_s = ctl->limits.handshakes_per_second,
+		.hello_per_prefix_per_s = ctl->limits.handshakes_per_prefix,
 	};
 
 	dp_quotas(ctl, &m);
 	memcpy(m.cert, ctl->keys.cert_bytes, sizeof(m.cert));
+	return m;
+}
+
+int
+dp_send_server(struct control *ctl)
+{
+	struct chq_dp_server_set m = dp_server(ctl);
+
 	return dp_counted(ctl, dp_link_send(&ctl->link, &m.h));
+}
+
+int
+dp_call_server(struct control *ctl, dp_answer_fn *answer, void *arg)
+{
+	struct chq_dp_server_set m = dp_server(ctl);
+
+	return dp_counted(ctl, dp_link_call(&ctl->link, &m.h, answer, arg));
+}
+
+int
+dp_call_quota(struct control *ctl, const struct session *s, dp_answer_fn *answer, void *arg)
+{
+	struct chq_dp_quota_get m = { .h = dp_hdr(CHQ_DP_QUOTA_GET, sizeof(m)),
+				      .ref = session_ref(s) };
+
+	return dp_counted(ctl, dp_link_call(&ctl->link, &m.h, answer, arg));
 }
 
 int

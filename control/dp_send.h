@@ -20,6 +20,12 @@ int dp_send_hello(struct control *ctl);
 int dp_send_server(struct control *ctl);
 int dp_send_dump(struct control *ctl);
 
+/* dp_send_server(), answered by CHQ_DP_DONE once it is in force: the limits have changed. */
+int dp_call_server(struct control *ctl, dp_answer_fn *answer, void *arg);
+
+/* What a session has spent: answered by CHQ_DP_QUOTA. */
+int dp_call_quota(struct control *ctl, const struct session *s, dp_answer_fn *answer, void *arg);
+
 /* Open a session; @msg is filled but for its header and wiped afterwards. */
 int dp_call_open(struct control *ctl, struct chq_dp_session_open *msg, dp_answer_fn *answer,
 		 void *arg);

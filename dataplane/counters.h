@@ -34,6 +34,7 @@
 	X(CHQ_C_UP_DEVICE, "up-device", VERDICT, "frames handed to control: no session of that device") \
 	X(CHQ_C_UP_GROUP, "up-group", VERDICT, "frames handed to control: to a group") \
 	X(CHQ_C_CONFIRM, "confirm", BESIDE, "sessions confirmed by their first valid frame") \
+	X(CHQ_C_RX_MISSED, "rx-missed", BESIDE, "packets that the port lost before a worker saw them: its queue was full, or no buffer was left") \
 	X(CHQ_C_KERNEL, "kernel", BESIDE, "packets that are not ours, left to the kernel") \
 	X(CHQ_C_TO_KERNEL, "to-kernel", BESIDE, "of those of the driver dpdk: written to the port's interface in the kernel") \
 	X(CHQ_C_FROM_KERNEL, "from-kernel", BESIDE, "packets of the kernel sent by a port of the driver dpdk") \
@@ -60,6 +61,10 @@
 	X(CHQ_D_OPEN, "drop-open", BESIDE, "hop seal does not open") \
 	X(CHQ_D_QUOTA_FRAMES, "drop-quota-frames", VERDICT, "over the session's frames per second") \
 	X(CHQ_D_QUOTA_BYTES, "drop-quota-bytes", VERDICT, "over the session's bytes per second") \
+	X(CHQ_D_QUOTA_ACCOUNT, "drop-quota-account", VERDICT, "over what the account's sessions may send together") \
+	X(CHQ_D_SHED_HELLO, "drop-shed-hello", VERDICT, "overload: HELLOs") \
+	X(CHQ_D_SHED_SERVER, "drop-shed-server", VERDICT, "overload: frames to the server") \
+	X(CHQ_D_SHED_QUOTA, "drop-shed-quota", VERDICT, "overload: over the part of its quota that a session still gets") \
 	X(CHQ_D_PATH, "drop-path", VERDICT, "receiver's address was being written; heals by itself") \
 	X(CHQ_D_TOKEN, "drop-token", VERDICT, "PING with a wrong or late path token") \
 	X(CHQ_D_VERSION, "drop-version", VERDICT, "HELLO with cookie but no common version") \

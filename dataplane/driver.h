@@ -31,7 +31,7 @@ struct chq_driver_ops {
 	void (*join)(struct chq_driver *d);
 
 	/** rx() - at most CHQ_BURST packets, their driver part filled, packets that are not ours already left to the
-	 * kernel (counted). Worker thread. Never blocks longer than 10 ms: a heartbeat must stay younger than 50. Return: how many. */
+	 * kernel (counted). Sets w->rx_full and w->rx_waited_ns, which are 0 before. Worker thread. Never blocks longer than 10 ms: a heartbeat must stay younger than 50. Return: how many. */
 	uint16_t (*rx)(struct chq_driver *d, struct chq_worker *w, struct chq_pkt **pkts);
 
 	/** tx() - send every packet to its p->out (rewrites link, IP and UDP headers, checksums incrementally) and free
@@ -58,6 +58,9 @@ struct chq_driver_ops {
 	/** describe() - ports as a JSON array (jansson, new reference): name, driver, mode, mac, mtu, queues, addresses,
 	 * offloads, kernel (the interface there that stands for the port, or null). Manager thread. */
 	struct json_t *(*describe)(struct chq_driver *d);
+
+	/** missed() - packets that the ports lost before a worker saw them, since the start. Manager thread. May be NULL. */
+	uint64_t (*missed)(struct chq_driver *d);
 
 	/** close() - give everything back. @detach: also remove what is made to outlive the process. */
 	void (*close)(struct chq_driver *d, int detach);

@@ -396,6 +396,9 @@ af_xdp_describe(struct chq_driver *drv)
 		if (!f->link.native)
 			json_object_set_new(o, "why_generic", json_string(f->link.why_generic));
 		json_object_set_new(o, "queues", json_integer(f->queues));
+		json_object_set_new(
+			o, "rx_missed",
+			json_integer((json_int_t)chq_dpdk_missed_at(&x->dpdk, (int)i)));
 		json_object_set_new(o, "addresses", chq_addrs_describe(x->dpdk.header, f->ifidx));
 		json_array_append_new(ports, o);
 	}
@@ -413,5 +416,6 @@ const struct chq_driver_ops chq_driver_af_xdp = {
 	.free = chq_dpdk_free,
 	.refresh = af_xdp_refresh,
 	.describe = af_xdp_describe,
+	.missed = chq_dpdk_missed,
 	.close = af_xdp_close,
 };

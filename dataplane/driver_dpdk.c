@@ -271,6 +271,7 @@ dpdk_describe(struct chq_driver *drv)
 	for (unsigned int i = 0; i < d->n_ports; i++) {
 		const struct chq_dpdk_port *p = &d->ports[i];
 		struct rte_eth_dev_info info = { 0 };
+		struct rte_eth_stats stats = { 0 };
 		json_t *o;
 
 		rte_eth_dev_info_get(p->port_id, &info);
@@ -282,6 +283,10 @@ dpdk_describe(struct chq_driver *drv)
 		json_object_set_new(o, "kernel",
 				    d->taps[p->ifidx].fd >= 0 ? json_string(d->taps[p->ifidx].name)
 							      : json_null());
+		if (rte_eth_stats_get(p->port_id, &stats) == 0)
+			json_object_set_new(o, "rx_missed",
+					    json_integer((json_int_t)(stats.imissed +
+								      stats.rx_nombuf)));
 		json_object_set_new(o, "addresses", chq_addrs_describe(d->header, -1));
 		json_array_append_new(ports, o);
 	}
@@ -300,5 +305,6 @@ const struct chq_driver_ops chq_driver_dpdk = {
 	.refresh = dpdk_refresh,
 	.service = chq_dpdk_service,
 	.describe = dpdk_describe,
+	.missed = chq_dpdk_missed,
 	.close = dpdk_close,
 };

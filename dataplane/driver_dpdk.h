@@ -139,6 +139,9 @@ void chq_dpdk_assign(struct chq_dpdk *d, const struct chq_dpdk_port *p, unsigned
 /** chq_dpdk_stop_ports() - stop and close all ports, free their pools and the workers' memory. */
 void chq_dpdk_stop_ports(struct chq_dpdk *d);
 
+/** chq_dpdk_missed_at() - packets that the ports of an interface (-1: all ports) lost for want of room or buffers. */
+uint64_t chq_dpdk_missed_at(const struct chq_dpdk *d, int iface);
+
 /* What both drivers tell of a port. New reference. */
 struct json_t *chq_dpdk_describe_port(const struct chq_header *header, uint8_t ifidx,
 				      const char *name, const char *driver);
@@ -186,4 +189,5 @@ uint16_t chq_dpdk_rx(struct chq_driver *d, struct chq_worker *w, struct chq_pkt 
 void chq_dpdk_tx(struct chq_driver *d, struct chq_worker *w, struct chq_pkt **pkts, uint16_t n);
 void chq_dpdk_tx_new(struct chq_driver *d, struct chq_worker *w, const struct chq_path *to,
 		     const uint8_t *dgram, uint16_t len);
+uint64_t chq_dpdk_missed(struct chq_driver *d);
 void chq_dpdk_free(struct chq_driver *d, struct chq_worker *w, struct chq_pkt *p);

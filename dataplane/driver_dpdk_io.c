@@ -239,6 +239,7 @@ receive(struct chq_dpdk_worker *dw, struct chq_worker *w, struct chq_dpdk_rxq *q
 		if (p)
 			pkts[n++] = p;
 	}
+	w->rx_full |= got == room;
 	if (got)
 		dw->idle = 0;
 	return n;

@@ -206,6 +206,28 @@ chq_dpdk_join(struct chq_driver *d)
 	}
 }
 
+uint64_t
+chq_dpdk_missed_at(const struct chq_dpdk *d, int iface)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < d->n_ports; i++) {
+		struct rte_eth_stats stats = { 0 };
+
+		if (iface >= 0 && d->ports[i].iface != (unsigned int)iface)
+			continue;
+		if (rte_eth_stats_get(d->ports[i].port_id, &stats) == 0)
+			sum += stats.imissed + stats.rx_nombuf;
+	}
+	return sum;
+}
+
+uint64_t
+chq_dpdk_missed(struct chq_driver *d)
+{
+	return chq_dpdk_missed_at(CHQ_CONTAINER_OF(d, struct chq_dpdk, base), -1);
+}
+
 void
 chq_dpdk_stop_ports(struct chq_dpdk *d)
 {

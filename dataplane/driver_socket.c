@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 #include <linux/filter.h>
+#include <linux/sock_diag.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -304,6 +305,40 @@ sock_wake(struct chq_driver *d, struct chq_worker *w)
 	(void)!write(sd->worker[w->index].event_fd, &one, sizeof(one));
 }
 
+/* Datagrams that the kernel has dropped at a socket: no room, a wrong or no checksum. */
+static uint64_t
+dropped_at(const struct chq_sock *s)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(s->fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
+		return 0;
+	return info[SK_MEMINFO_DROPS];
+}
+
+/* At all workers' sockets of one listening address. */
+static uint64_t
+missed_at(const struct chq_sock_driver *sd, unsigned listen)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < sd->n_workers; i++)
+		sum += dropped_at(&sd->worker[i].sock[listen]);
+	return sum;
+}
+
+static uint64_t
+sock_missed(struct chq_driver *d)
+{
+	struct chq_sock_driver *sd = sock_driver(d);
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < sd->listen.n; i++)
+		sum += missed_at(sd, i);
+	return sum;
+}
+
 static json_t *
 sock_describe(struct chq_driver *d)
 {
@@ -316,9 +351,10 @@ sock_describe(struct chq_driver *d)
 		chq_inet_to_sockaddr(&sd->listen.at[i], AF_INET6, 0, &ss);
 		chq_sockaddr_format((struct sockaddr *)&ss, text);
 		json_array_append_new(ports,
-				      json_pack("{s:s, s:s, s:s, s:i, s:[s]}", "name", text,
+				      json_pack("{s:s, s:s, s:s, s:i, s:[s], s:I}", "name", text,
 						"driver", "socket", "mode", "kernel UDP socket",
-						"queues", (int)sd->n_workers, "addresses", text));
+						"queues", (int)sd->n_workers, "addresses", text,
+						"rx_missed", (json_int_t)missed_at(sd, i)));
 	}
 	return ports;
 }
@@ -335,5 +371,6 @@ const struct chq_driver_ops chq_driver_socket = {
 	.wake = sock_wake,
 	.refresh = sock_refresh,
 	.describe = sock_describe,
+	.missed = sock_missed,
 	.close = sock_close,
 };

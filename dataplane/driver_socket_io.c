@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "dataplane/driver_socket.h"
 #include "dataplane/locals.h"
@@ -196,6 +197,7 @@ rx_socket(struct chq_sock_driver *sd, struct chq_worker *w, const struct chq_soc
 
 	rx_prepare(sw, first);
 	got = recvmmsg(s->fd, sw->msg + first, CHQ_BURST - first, MSG_DONTWAIT, NULL);
+	w->rx_full |= got == (int)(CHQ_BURST - first);
 	for (int i = 0; i < got; i++, (*used)++) {
 		enum chq_counter why = rx_fill(sd, sw, s, *used);
 
@@ -221,8 +223,9 @@ rx_all(struct chq_sock_driver *sd, struct chq_worker *w, struct chq_pkt **pkts)
 }
 
 static void
-rx_wait(struct chq_sock_driver *sd, struct chq_sock_worker *sw)
+rx_wait(struct chq_sock_driver *sd, struct chq_sock_worker *sw, struct chq_worker *w)
 {
+	uint64_t start = chq_mono_ns();
 	struct pollfd fds[CHQ_LISTEN_MAX + 1];
 	uint64_t ignored;
 
@@ -231,6 +234,7 @@ rx_wait(struct chq_sock_driver *sd, struct chq_sock_worker *sw)
 		fds[i + 1] = (struct pollfd){ .fd = sw->sock[i].fd, .events = POLLIN };
 	if (poll(fds, sd->listen.n + 1, CHQ_SOCK_WAIT_MS) > 0 && fds[0].revents)
 		(void)!read(sw->event_fd, &ignored, sizeof(ignored));
+	w->rx_waited_ns = chq_mono_ns() - start;
 }
 
 uint16_t
@@ -243,7 +247,7 @@ chq_sock_rx(struct chq_driver *d, struct chq_worker *w, struct chq_pkt **pkts)
 	out_flush(w, &sw->out_new);
 	n = rx_all(sd, w, pkts);
 	if (n == 0) {
-		rx_wait(sd, sw);
+		rx_wait(sd, sw, w);
 		n = rx_all(sd, w, pkts);
 	}
 	return n;

@@ -207,6 +207,7 @@ chq_manager_tick(struct chq_manager *m)
 		return;
 	m->next_second_ns = m->now_ns + CHQ_NS_PER_SEC;
 	chq_tables_tick(m->t, m->now_ns, m->wall_ms());
+	chq_manager_load(m);
 	if (m->driver->ops->refresh)
 		m->driver->ops->refresh(m->driver);
 }

@@ -41,6 +41,12 @@
 #define CHQ_RING_NOTES	1024
 #define CHQ_RING_TX	512
 
+/* A worker in the last second, and where that began. */
+struct chq_manager_load {
+	uint64_t beat_ns, idle_ns;
+	uint16_t busy_permille, shed; /* enum chq_shed */
+};
+
 struct chq_manager {
 	/* Set at start, then constant. */
 	struct chq_tables *t;
@@ -59,6 +65,7 @@ struct chq_manager {
 	uint64_t now_ns; /* of this round */
 	uint32_t now_s;
 	uint64_t next_tick_ns, next_second_ns;
+	struct chq_manager_load load[CHQ_TABLE_WORKERS_MAX];
 	uint64_t count[CHQ_C__COUNT];
 	struct chq_link link;
 	struct chq_hello_budget budget;
@@ -146,6 +153,9 @@ void chq_manager_worn(struct chq_manager *m, struct chq_dp_ref ref, const struct
 
 /** manager_session.c: a NEW session's first valid frame was seen: publish it and tell control. */
 void chq_manager_confirm(struct chq_manager *m, struct chq_dp_ref ref);
+
+/** manager_load.c: each second: what the workers did meanwhile; tells control. */
+void chq_manager_load(struct chq_manager *m);
 
 static inline void
 chq_manager_count_one(struct chq_manager *m, enum chq_counter c)

@@ -47,6 +47,8 @@ cmd_server_set(struct chq_manager *m, const void *msg)
 
 	chq_tables_server_set(m->t, c);
 	chq_hello_budget_set(&m->budget, c->hello_per_s, c->hello_per_prefix_per_s);
+	if (c->h.req)
+		answer_done(m, msg, 0);
 }
 
 static void
@@ -143,6 +145,16 @@ cmd_frame_tx(struct chq_manager *m, const void *msg)
 	chq_manager_frame_tx(m, msg);
 }
 
+static void
+cmd_quota_get(struct chq_manager *m, const void *msg)
+{
+	const struct chq_dp_quota_get *c = msg;
+	union chq_msg out;
+
+	chq_msg_quota(&out, c->h.req, m->t, c->ref, m->now_ns);
+	chq_link_keep(&m->link, &out);
+}
+
 /* After the greeting. Types that only the dataplane sends have no entry. */
 static void (*const commands[])(struct chq_manager *m, const void *msg) = {
 	[CHQ_DP_SERVER_SET] = cmd_server_set,
@@ -154,6 +166,7 @@ static void (*const commands[])(struct chq_manager *m, const void *msg) = {
 	[CHQ_DP_DENY] = cmd_deny,
 	[CHQ_DP_DGRAM_TX] = cmd_dgram_tx,
 	[CHQ_DP_FRAME_TX] = cmd_frame_tx,
+	[CHQ_DP_QUOTA_GET] = cmd_quota_get,
 };
 
 int

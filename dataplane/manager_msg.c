@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "dataplane/quota.h"
 #include "dataplane/replay.h"
 
 void
@@ -176,4 +177,37 @@ chq_msg_event(union chq_msg *out, struct chq_dp_ref ref, uint32_t kind, uint64_t
 	e->account = CHQ_PARTY_ID(ident);
 	e->kind = kind;
 	e->device = CHQ_PARTY_DEVICE(ident);
+}
+
+void
+chq_msg_quota(union chq_msg *out, uint32_t req, const struct chq_tables *t, struct chq_dp_ref ref,
+	      uint64_t now_ns)
+{
+	const struct chq_session *s = chq_session_at(t, ref);
+	struct chq_dp_quota_info *i = &out->quota;
+	const struct chq_quota_class *q;
+	uint64_t word;
+
+	begin(out, CHQ_DP_QUOTA, sizeof(*i), req);
+	if (!s) {
+		i->err = CHQ_ENOENT;
+		return;
+	}
+	q = chq_quota_class_of(t->header, s);
+	word = CHQ_LOAD_RELAXED(&s->quota);
+	i->frames_used = chq_quota_frames_used(word, &q->own, now_ns);
+	i->bytes_used = (uint32_t)chq_quota_bytes_used(word, &q->own, now_ns);
+	i->sessions = chq_session_budget_users(t, ref.slot);
+	i->over_quota = CHQ_LOAD_RELAXED(&t->cold[ref.slot].over_quota);
+	if (!s->budget)
+		return;
+	word = CHQ_LOAD_RELAXED(&t->cold[s->budget - 1].account_quota);
+	i->account_frames_used = chq_quota_frames_used(word, &q->account, now_ns);
+	i->account_bytes_used = (uint32_t)chq_quota_bytes_used(word, &q->account, now_ns);
+}
+
+void
+chq_msg_load(union chq_msg *out)
+{
+	begin(out, CHQ_DP_LOAD, sizeof(out->load), 0);
 }

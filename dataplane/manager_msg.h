@@ -15,6 +15,8 @@ union chq_msg {
 	struct chq_dp_server_rx server_rx;
 	struct chq_dp_frame_rx frame_rx;
 	struct chq_dp_event event;
+	struct chq_dp_quota_info quota;
+	struct chq_dp_load load;
 	uint64_t align;
 	uint8_t bytes[CHQ_DP_MSG_MAX];
 };
@@ -42,3 +44,8 @@ void chq_msg_frame_rx(union chq_msg *out, const struct chq_up_item *item,
 		      const struct chq_frame_hdr *h, uint64_t ident);
 void chq_msg_event(union chq_msg *out, struct chq_dp_ref ref, uint32_t kind, uint64_t ident,
 		   const struct chq_path *at);
+/** What the session @ref has spent; err is CHQ_ENOENT if it is no more. */
+void chq_msg_quota(union chq_msg *out, uint32_t req, const struct chq_tables *t,
+		   struct chq_dp_ref ref, uint64_t now_ns);
+/** The caller fills in the figures. */
+void chq_msg_load(union chq_msg *out);

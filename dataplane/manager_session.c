@@ -95,6 +95,7 @@ sweep_slot(struct chq_manager *m, uint32_t slot)
 
 	if (s->state == CHQ_SESSION_FREE)
 		return false;
+	chq_session_budget_tidy(m->t, slot, m->now_ns);
 	kind = over(m, s);
 	if (kind)
 		chq_manager_end(m, ref, kind);

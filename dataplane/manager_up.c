@@ -18,10 +18,19 @@ count_lost(struct chq_manager *m, int rc, enum chq_counter queue)
 static bool
 take_quota(struct chq_manager *m, struct chq_session *s, uint16_t len, enum chq_counter *why)
 {
-	int got = chq_quota_spend(&s->quota, chq_quota_class_of(m->t->header, s), m->now_ns, len);
+	static const uint16_t drop_of[] = {
+		[CHQ_QUOTA_OVER_FRAMES] = CHQ_D_QUOTA_FRAMES,
+		[CHQ_QUOTA_OVER_BYTES] = CHQ_D_QUOTA_BYTES,
+		[CHQ_QUOTA_OVER_ACCOUNT] = CHQ_D_QUOTA_ACCOUNT,
+	};
+	uint64_t *shared = s->budget ? &m->t->cold[s->budget - 1].account_quota : NULL;
+	int got = chq_quota_frame(&s->quota, shared, chq_quota_class_of(m->t->header, s), m->now_ns,
+				  len, 0);
 
-	*why = got == CHQ_QUOTA_OVER_BYTES ? CHQ_D_QUOTA_BYTES : CHQ_D_QUOTA_FRAMES;
-	return got == CHQ_QUOTA_SPENT;
+	if (got == CHQ_QUOTA_SPENT)
+		return true;
+	*why = drop_of[got];
+	return false;
 }
 
 /*
@@ -54,6 +63,7 @@ take_frame(struct chq_manager *m, const struct chq_up_item *item, const struct c
 	if (take_quota(m, s, item->dgram_len, &why))
 		return s;
 	chq_manager_count_one(m, why);
+	chq_quota_refused(&m->t->cold[item->slot]);
 	/* An address that has not proved itself got its path NOTICE: two would be more than came. */
 	if (chq_path_foreign(s, &item->src))
 		return NULL;

@@ -16,6 +16,7 @@ chq_worker_bind(struct chq_worker *w, unsigned int index, struct chq_tables *t)
 	w->account_seed = t->header->account_seed;
 	w->sip = chq_sip_lanes_best();
 	w->extra_n = 0;
+	w->header->heartbeat[index] = (struct chq_heartbeat){ 0 }; /* a former process's */
 	for (int c = 0; c < CHQ_C__COUNT; c++)
 		atomic_store_explicit(&w->counts[c], 0, memory_order_relaxed);
 }

@@ -50,7 +50,17 @@ chq_quota_take(uint64_t *tat, uint64_t now_ns, uint64_t price_ns, uint64_t span_
 #define CHQ_QUOTA_SKEW	     (UINT32_C(1) << 22) /* 1.07 s, as CHQ_QUOTA_SKEW_NS */
 #define CHQ_QUOTA_SPAN_MAX   (UINT32_C(1) << 30) /* 275 s: with the skew less than half the circle */
 
-enum chq_quota_result { CHQ_QUOTA_SPENT, CHQ_QUOTA_OVER_FRAMES, CHQ_QUOTA_OVER_BYTES };
+enum chq_quota_result {
+	CHQ_QUOTA_SPENT,
+	CHQ_QUOTA_OVER_FRAMES,
+	CHQ_QUOTA_OVER_BYTES,
+	CHQ_QUOTA_OVER_ACCOUNT,
+};
+
+/* A word of both budgets with nothing spent. */
+#define CHQ_QUOTA_IDLE(now_ns)                                      \
+	((uint64_t)(uint32_t)((now_ns) >> CHQ_QUOTA_TICK_SHIFT) << 32 | \
+	 (uint32_t)((now_ns) >> CHQ_QUOTA_TICK_SHIFT))
 
 /* How far ahead of @now a budget's arrival time is, 0 if it lies behind or is nonsense: the rules
  * of chq_quota_take(). */
@@ -75,11 +85,23 @@ chq_quota_byte_ticks(uint64_t kib_ns, uint32_t len)
 	return ticks < CHQ_QUOTA_SPAN_MAX ? (uint32_t)ticks : CHQ_QUOTA_SPAN_MAX;
 }
 
+/* A price under overload: times 2^@squeeze, but never so that an idle budget no longer pays it. */
+static inline uint32_t
+chq_quota_squeezed(uint32_t price, uint32_t span, uint32_t squeeze)
+{
+	uint64_t dear = (uint64_t)price << squeeze;
+
+	if (price <= span)
+		return dear < span ? (uint32_t)dear : span;
+	return price;
+}
+
 /**
- * chq_quota_spend() - spend a datagram from a session's budgets of frames and of bytes.
- * @word: chq_session.quota: arrival times in ticks, {frames 32 | bytes 32}.
- * @q:    the session's class. A price of 0 is no limit.
- * @len:  bytes of the datagram.
+ * chq_quota_spend() - spend a datagram from two budgets, of frames and of bytes.
+ * @word:    arrival times in ticks, {frames 32 | bytes 32}.
+ * @q:       what is to be paid. A price of 0 is no limit.
+ * @len:     bytes of the datagram.
+ * @squeeze: 0, or by how many doublings of the prices a worker sheds load: chq_shed_squeeze().
  *
  * Both budgets are one word, so that a frame costs one compare-and-swap, and what one of them
  * refuses is not taken from the other. A budget that nobody used for 18 minutes may by accident
@@ -87,7 +109,8 @@ chq_quota_byte_ticks(uint64_t kib_ns, uint32_t len)
  * Return: enum chq_quota_result; nothing is written unless CHQ_QUOTA_SPENT.
  */
 static inline int
-chq_quota_spend(uint64_t *word, const struct chq_quota_class *q, uint64_t now_ns, uint32_t len)
+chq_quota_spend(uint64_t *word, const struct chq_quota_price *q, uint64_t now_ns, uint32_t len,
+		uint32_t squeeze)
 {
 	uint32_t frame_price = CHQ_LOAD_RELAXED(&q->frame_ticks);
 	uint32_t byte_price = chq_quota_byte_ticks(CHQ_LOAD_RELAXED(&q->kib_ns), len);
@@ -98,6 +121,8 @@ chq_quota_spend(uint64_t *word, const struct chq_quota_class *q, uint64_t now_ns
 
 	if (frame_price == 0 && byte_price == 0)
 		return CHQ_QUOTA_SPENT;
+	frame_price = chq_quota_squeezed(frame_price, frame_span, squeeze);
+	byte_price = chq_quota_squeezed(byte_price, byte_span, squeeze);
 	was = CHQ_LOAD_RELAXED(word);
 	for (int i = 0; i < CHQ_CAS_ROUNDS; i++) {
 		uint32_t frames = chq_quota_ahead((uint32_t)(was >> 32), now, frame_span) +
@@ -114,4 +139,64 @@ chq_quota_spend(uint64_t *word, const struct chq_quota_class *q, uint64_t now_ns
 		was = seen;
 	}
 	return CHQ_QUOTA_OVER_FRAMES;
+}
+
+/**
+ * chq_quota_frame() - the rule for a frame, wherever it is decided: the session pays, then its
+ * account.
+ * @own:    chq_session.quota.
+ * @shared: chq_cold.account_quota of the record that chq_session.budget names; NULL where that is 0:
+ *          a session that is its account's only one touches no further cache line.
+ *
+ * The session comes first, so that what is over its own budget costs the account's other devices
+ * nothing. What the account refuses stays paid by the session.
+ * Return: enum chq_quota_result. If it is not CHQ_QUOTA_SPENT, the frame is dropped, counted and
+ * added to the session's chq_cold.over_quota by chq_quota_refused().
+ */
+static inline int
+chq_quota_frame(uint64_t *own, uint64_t *shared, const struct chq_quota_class *q, uint64_t now_ns,
+		uint32_t len, uint32_t squeeze)
+{
+	int got = chq_quota_spend(own, &q->own, now_ns, len, squeeze);
+
+	if (got != CHQ_QUOTA_SPENT || !shared)
+		return got;
+	if (chq_quota_spend(shared, &q->account, now_ns, len, squeeze) == CHQ_QUOTA_SPENT)
+		return CHQ_QUOTA_SPENT;
+	return CHQ_QUOTA_OVER_ACCOUNT;
+}
+
+static inline void
+chq_quota_refused(struct chq_cold *c)
+{
+	(void)CHQ_FETCH_ADD(&c->over_quota, 1);
+}
+
+/* What of a budget is spent just now: frames, bytes. */
+static inline uint32_t
+chq_quota_frames_used(uint64_t word, const struct chq_quota_price *q, uint64_t now_ns)
+{
+	uint32_t now = (uint32_t)(now_ns >> CHQ_QUOTA_TICK_SHIFT);
+	uint32_t ahead = chq_quota_ahead((uint32_t)(word >> 32), now, q->frame_span);
+
+	return q->frame_ticks ? (ahead + q->frame_ticks - 1) / q->frame_ticks : 0;
+}
+
+static inline uint64_t
+chq_quota_bytes_used(uint64_t word, const struct chq_quota_price *q, uint64_t now_ns)
+{
+	uint32_t now = (uint32_t)(now_ns >> CHQ_QUOTA_TICK_SHIFT);
+	uint64_t ahead = chq_quota_ahead((uint32_t)word, now, q->byte_span);
+
+	return q->kib_ns ? ((ahead << (10 + CHQ_QUOTA_TICK_SHIFT)) + q->kib_ns - 1) / q->kib_ns : 0;
+}
+
+/* Is nothing of it spent? */
+static inline int
+chq_quota_idle(uint64_t word, const struct chq_quota_price *q, uint64_t now_ns)
+{
+	uint32_t now = (uint32_t)(now_ns >> CHQ_QUOTA_TICK_SHIFT);
+
+	return chq_quota_ahead((uint32_t)(word >> 32), now, q->frame_span) == 0 &&
+	       chq_quota_ahead((uint32_t)word, now, q->byte_span) == 0;
 }

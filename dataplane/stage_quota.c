@@ -3,8 +3,32 @@
 #include "dataplane/notice.h"
 #include "dataplane/stage.h"
 
-/* What to drop a frame under, or CHQ_C_RX to go on; by enum chq_quota_result. */
-static const uint16_t drop_of[] = { CHQ_C_RX, CHQ_D_QUOTA_FRAMES, CHQ_D_QUOTA_BYTES };
+/* The word of its account's budget, if it shares one. */
+static uint64_t *
+shared_of(const struct chq_worker *w, const struct chq_session *s)
+{
+	uint32_t budget = CHQ_LOAD_RELAXED(&s->budget);
+
+	return budget - 1 < w->slots ? &w->cold[budget - 1].account_quota : NULL;
+}
+
+/* What to drop a frame under, or CHQ_C_RX to go on. */
+static enum chq_counter
+quota_check(const struct chq_worker *w, const struct chq_pkt *p)
+{
+	static const uint16_t drop_of[] = {
+		[CHQ_QUOTA_SPENT] = CHQ_C_RX,
+		[CHQ_QUOTA_OVER_FRAMES] = CHQ_D_QUOTA_FRAMES,
+		[CHQ_QUOTA_OVER_BYTES] = CHQ_D_QUOTA_BYTES,
+		[CHQ_QUOTA_OVER_ACCOUNT] = CHQ_D_QUOTA_ACCOUNT,
+	};
+	uint32_t squeeze = chq_shed_squeeze(w->shed.level);
+	int got = chq_quota_frame(&p->from->quota, shared_of(w, p->from),
+				  chq_quota_class_of(w->header, p->from), w->now_ns, p->dgram_len,
+				  squeeze);
+
+	return got != CHQ_QUOTA_SPENT && squeeze ? CHQ_D_SHED_QUOTA : drop_of[got];
+}
 
 uint16_t
 chq_stage_quota(struct chq_worker *w, struct chq_pkt **live, uint16_t n)
@@ -12,16 +36,14 @@ chq_stage_quota(struct chq_worker *w, struct chq_pkt **live, uint16_t n)
 	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
-		struct chq_session *s = live[i]->from;
-		enum chq_counter why =
-			drop_of[chq_quota_spend(&s->quota, chq_quota_class_of(w->header, s),
-						w->now_ns, live[i]->dgram_len)];
+		enum chq_counter why = quota_check(w, live[i]);
 
 		if (why == CHQ_C_RX) {
 			live[kept++] = live[i];
 			continue;
 		}
 		chq_drop(w, live[i], why);
+		chq_quota_refused(&w->cold[live[i]->from_slot]);
 		chq_notice(w, live[i], CHQ_NOTICE_TOO_FAST);
 	}
 	return kept;

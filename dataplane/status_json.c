@@ -28,9 +28,10 @@ worker_json(const struct chq_manager *m, unsigned i)
 	uint64_t beat = __atomic_load_n(&m->t->header->heartbeat[i].now_ns, __ATOMIC_RELAXED);
 	uint64_t now = m->mono_ns();
 
-	return json_pack("{s:i, s:I, s:I, s:f, s:f}", "worker", (int)i, "polls", (json_int_t)polls,
-			 "polls_busy", (json_int_t)busy, "busy_share",
-			 polls ? (double)busy / (double)polls : 0.0, "heartbeat_age_ms",
+	return json_pack("{s:i, s:I, s:I, s:f, s:s, s:f}", "worker", (int)i, "polls",
+			 (json_int_t)polls, "polls_busy", (json_int_t)busy, "busy_share",
+			 m->load[i].busy_permille / 1000.0, "sheds",
+			 chq_dp_shed_name(m->load[i].shed), "heartbeat_age_ms",
 			 now > beat ? (double)(now - beat) / 1e6 : 0.0);
 }
 

@@ -70,7 +70,8 @@ struct chq_session {
 	uint64_t notice_tat; /* GCRA, ns: NOTICEs sent to this session; the same */
 	uint32_t expires_s;  /* frames after it: NOTICE expired */
 	uint32_t heard_s; /* last valid frame; writer path, relaxed, at most once a second; then rx_heard_s too */
-	uint64_t pad0;
+	uint32_t budget; /* 1 + slot of the cold record whose account_quota it shares with the account's other sessions; 0: it has none to share with */
+	uint32_t pad0;
 	uint64_t replay
 		[CHQ_REPLAY_WORDS]; /* {block 32 | bits 32}; writer path, compare-and-swap relaxed. See dataplane/replay.h */
 
@@ -105,7 +106,8 @@ enum chq_rx_flag {
 #define CHQ_RX_SAME(a, b) ((((a) ^ (b)) & ~((uint64_t)(CHQ_RX_DENY | CHQ_RX_DEVICES) << 56)) == 0)
 
 /* Cold record of the same slot. 192 bytes. Writer manager; deny and next_slot are read by path when
- * a flag says so, fast_tat when a frame is over its quota. */
+ * a flag says so, fast_tat and over_quota when a frame is over its quota, account_quota when a
+ * session shares one. */
 struct chq_cold {
 	uint64_t deny[CHQ_DENY_MAX]; /* until day 16 | sender's account 48; 0 = empty */
 	uint32_t next_slot;	     /* next device of the account, CHQ_SLOT_NONE at the end */
@@ -116,7 +118,9 @@ struct chq_cold {
 	uint8_t pad0[3];
 	uint32_t full_expires_s; /* expires_s from the first valid frame on; 0 before login */
 	uint64_t fast_tat; /* GCRA, ns: NOTICE too fast, one a second; writer path, compare-and-swap relaxed */
-	uint8_t pad[80];
+	uint64_t over_quota; /* frames of this session that its budgets refused; writer path, fetch-add relaxed */
+	uint64_t account_quota; /* as chq_session.quota, of the account that has been given this word (not: whose slot this is); the same */
+	uint8_t pad[64];
 };
 _Static_assert(sizeof(struct chq_cold) == 192, "cold record is 192 bytes");
 
@@ -140,15 +144,20 @@ struct chq_bucket {
 };
 _Static_assert(sizeof(struct chq_bucket) == 64, "bucket is one cache line");
 
-struct chq_quota_class {
+struct chq_quota_price {
 	uint32_t frame_ticks; /* price of a frame; 0 = no limit. Ticks: dataplane/quota.h */
 	uint32_t frame_span;  /* how far ahead of now the budget of frames may run, ticks */
 	uint64_t kib_ns;      /* price of 1,024 bytes of datagram; 0 = no limit */
 	uint32_t byte_span;   /* ticks */
-	uint32_t pad0;
-	uint64_t notice_ns, notice_span_ns;
-	uint64_t pad[3];
+	uint32_t pad;
 };
+
+struct chq_quota_class {
+	struct chq_quota_price own; /* of each session */
+	uint64_t notice_ns, notice_span_ns;
+	struct chq_quota_price account; /* of an account's sessions together */
+};
+_Static_assert(sizeof(struct chq_quota_class) == 64, "price list is one cache line");
 
 #define CHQ_LOCAL_GONE UINT16_MAX /* ifidx: that address is on no interface now; not for the path */
 struct chq_local {
@@ -169,7 +178,9 @@ struct chq_port {
 /* One worker's heartbeat on a cache line of its own. Writer: that worker, relaxed, each poll. */
 struct chq_heartbeat {
 	uint64_t now_ns;
-	uint64_t pad[7];
+	uint32_t shed; /* enum chq_shed of dataplane/shed.h; who fills the worker's queue may drop what it sheds */
+	uint32_t pad0;
+	uint64_t pad[6];
 };
 
 /* The header record: what must agree before anything is adopted, and what all sessions share. One

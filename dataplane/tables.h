@@ -78,6 +78,8 @@ struct chq_tables {
 	uint32_t accounts;    /* keys in the buckets */
 	uint32_t free_count;
 	struct chq_free_ring free[CHQ_FREE__COUNT];
+	uint32_t *budget_users; /* of each cold record's account_quota: sessions that name it */
+	uint32_t budget_next;	/* where to look for one without */
 };
 
 /**
@@ -191,3 +193,12 @@ int chq_session_grant_key(struct chq_tables *t, uint64_t account, const uint8_t 
  */
 int chq_session_deny(struct chq_tables *t, uint64_t account, uint64_t sender, uint16_t until_day,
 		     bool remove);
+
+/* --- what an account's sessions share: budgets.c --- */
+
+/** chq_session_budget_tidy() - a session that is its account's only one by now, and owes its account nothing, need not
+ * look at what is shared any more. */
+void chq_session_budget_tidy(struct chq_tables *t, uint32_t slot, uint64_t now_ns);
+
+/** chq_session_budget_users() - how many sessions share its account's budget; 1: none else. */
+uint32_t chq_session_budget_users(const struct chq_tables *t, uint32_t slot);

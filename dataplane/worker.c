@@ -103,23 +103,42 @@ send_for_manager(struct chq_worker *w)
 }
 
 static void
-bump(_Atomic uint64_t *v)
+add(_Atomic uint64_t *v, uint64_t n)
 {
-	atomic_store_explicit(v, atomic_load_explicit(v, memory_order_relaxed) + 1,
+	atomic_store_explicit(v, atomic_load_explicit(v, memory_order_relaxed) + n,
 			      memory_order_relaxed);
+}
+
+/*
+ * One look at the clock a poll, behind rx(). The time since the last one went into that poll's work and this rx(): it
+ * was idle time if there was no work, else what rx() waited.
+ */
+static void
+clock_tick(struct chq_worker *w, uint16_t n)
+{
+	struct chq_heartbeat *beat = &w->header->heartbeat[w->index];
+	uint64_t was = w->now_ns, now = chq_mono_ns();
+
+	chq_worker_set_clock(w, now);
+	if (was)
+		add(&w->idle_ns, w->worked ? w->rx_waited_ns : now - was);
+	chq_shed_poll(&w->shed, w->rx_full || n == CHQ_BURST, now);
+	CHQ_STORE_RELAXED(&beat->shed, w->shed.level);
+	CHQ_STORE_RELAXED(&beat->now_ns, now);
+	add(&w->polls, 1);
 }
 
 bool
 chq_worker_poll(struct chq_worker *w)
 {
 	struct chq_pkt *pkts[CHQ_BURST];
-	uint16_t n = w->driver->ops->rx(w->driver, w, pkts);
 	uint32_t before = handed_up(w);
-	uint16_t sent;
+	uint16_t n, sent;
 
-	chq_worker_set_clock(w, chq_mono_ns());
-	CHQ_STORE_RELAXED(&w->header->heartbeat[w->index].now_ns, w->now_ns);
-	bump(&w->polls);
+	w->rx_full = 0;
+	w->rx_waited_ns = 0;
+	n = w->driver->ops->rx(w->driver, w, pkts);
+	clock_tick(w, n);
 	if (n) {
 		chq_pipeline(w, pkts, n);
 		act(w, pkts, n);
@@ -127,9 +146,9 @@ chq_worker_poll(struct chq_worker *w)
 			wake_manager(w);
 	}
 	sent = send_for_manager(w);
-	if (n || sent)
-		bump(&w->polls_busy);
-	return n || sent;
+	w->worked = n || sent;
+	add(&w->polls_busy, w->worked);
+	return w->worked;
 }
 
 void

@@ -11,6 +11,7 @@
 #include "base/ring.h"
 #include "dataplane/counters.h"
 #include "dataplane/pkt.h"
+#include "dataplane/shed.h"
 #include "dataplane/tables.h"
 #include "proto/siphash_lanes.h"
 
@@ -77,12 +78,19 @@ struct chq_worker {
 	uint32_t now_s;	 /* the same in seconds */
 	uint16_t today;	 /* header->today, read once a burst */
 	uint16_t extra_n;
+	struct chq_shedder shed;
+	/* The driver's rx() sets them: 1 if it took as many packets as it had room for, also if some were not ours; how
+	 * long it waited in the kernel. */
+	uint8_t rx_full;
+	uint8_t worked; /* the last poll brought anything */
+	uint64_t rx_waited_ns;
 	struct chq_extra extra[CHQ_EXTRA_MAX];
 	_Alignas(64) struct chq_sip_job jobs[CHQ_BURST]; /* a stage's own, while it runs */
 
 	/* Writer: this worker, relaxed, single. Reader: manager, relaxed. */
 	_Alignas(64) _Atomic uint64_t counts[CHQ_C__COUNT];
 	_Atomic uint64_t polls, polls_busy;
+	_Atomic uint64_t idle_ns; /* what of the time until its heartbeat it had nothing to do */
 
 	/* Worker -> manager: struct chq_up_item, struct chq_note. */
 	struct chq_ring up[CHQ_UPQ__COUNT];

@@ -90,6 +90,11 @@ const struct chq_ctl_verb chq_ctl_verbs[] = {
 	{ "session", "kick", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<slot or slot:generation>",
 	  "close a session; its client may log in again", opts_none },
 
+	{ "limit", "show", 0, 0, CHQ_CTL_READ, CHQ_CTL_CONTROL, "",
+	  "show what sessions, accounts and networks may do in a second", opts_none },
+	{ "limit", "set", 2, 2, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<limit> <value>",
+	  "set a limit at once, until chasqui-control starts anew", opts_none },
+
 	{ "dp", "status", 0, 0, CHQ_CTL_READ, CHQ_CTL_DATAPLANE, "",
 	  "the dataplane's driver, workers, tables and programs", opts_none },
 	{ "dp", "stats", 0, 0, CHQ_CTL_READ, CHQ_CTL_DATAPLANE, "",

@@ -34,6 +34,9 @@ static const struct dp_rule dp_rules[] = {
 	[CHQ_DP_SERVER_RX] = { "server-rx", VAR(chq_dp_server_rx, body_len, CHQ_HOP_BODY_MAX) },
 	[CHQ_DP_FRAME_RX] = { "frame-rx", VAR(chq_dp_frame_rx, payload_len, CHQ_PAYLOAD_MAX) },
 	[CHQ_DP_EVENT] = { "event", FIXED(chq_dp_event) },
+	[CHQ_DP_QUOTA_GET] = { "quota-get", FIXED(chq_dp_quota_get) },
+	[CHQ_DP_QUOTA] = { "quota", FIXED(chq_dp_quota_info) },
+	[CHQ_DP_LOAD] = { "load", FIXED(chq_dp_load) },
 };
 
 /* No holes: what is sent is what was written. Each sum is that of the fields in order. */
@@ -43,8 +46,8 @@ NO_HOLES(chq_dp_path, 32);
 NO_HOLES(chq_dp_ref, 8);
 NO_HOLES(chq_dp_hello, 16);
 NO_HOLES(chq_dp_info, 72);
-NO_HOLES(chq_dp_quota, 24);
-NO_HOLES(chq_dp_server_set, 8 + 16 + 24 * CHQ_QUOTA_CLASSES + CHQ_SERVERCERT_LEN + 4);
+NO_HOLES(chq_dp_quota, 40);
+NO_HOLES(chq_dp_server_set, 8 + 16 + 40 * CHQ_QUOTA_CLASSES + CHQ_SERVERCERT_LEN + 4);
 NO_HOLES(chq_dp_session_open, 8 + 32 + 96 + 16 + 8 + 16 + 16);
 NO_HOLES(chq_dp_session_opened, 24);
 NO_HOLES(chq_dp_session_login, 8 + 8 + 8 + 16 + 8);
@@ -59,6 +62,9 @@ NO_HOLES(chq_dp_hello_rx, 48);
 NO_HOLES(chq_dp_server_rx, 48);
 NO_HOLES(chq_dp_frame_rx, 56);
 NO_HOLES(chq_dp_event, 64);
+NO_HOLES(chq_dp_quota_get, 16);
+NO_HOLES(chq_dp_quota_info, 8 + 24 + 8);
+NO_HOLES(chq_dp_load, 8 + 16 + 4 * CHQ_DP_WORKERS_MAX);
 _Static_assert(sizeof(struct chq_dp_frame_rx) + CHQ_PAYLOAD_MAX <= CHQ_DP_MSG_MAX &&
 		       sizeof(struct chq_dp_dgram_tx) + CHQ_DGRAM_MAX <= CHQ_DP_MSG_MAX,
 	       "the largest message fits");
@@ -96,4 +102,12 @@ chq_dp_type_name(int type)
 	const struct dp_rule *rule = dp_rule(type);
 
 	return rule ? rule->name : "unknown";
+}
+
+const char *
+chq_dp_shed_name(unsigned shed)
+{
+	static const char *const name[] = { "nothing", "hello", "server", "half", "quarter", "eighth" };
+
+	return shed < ARRAY_LEN(name) ? name[shed] : "unknown";
 }

@@ -12,13 +12,13 @@
 
 #include "proto/frame.h"
 
-#define CHQ_DP_VERSION 1
+#define CHQ_DP_VERSION 2
 #define CHQ_DP_MSG_MAX 2048
 
 enum chq_dp_type {
 	/* control -> dataplane */
 	CHQ_DP_HELLO = 1,     /* first message; answered by CHQ_DP_INFO */
-	CHQ_DP_SERVER_SET,    /* server id, certificate, quota classes */
+	CHQ_DP_SERVER_SET, /* server id, certificate, quota classes; with a request number answered by CHQ_DP_DONE */
 	CHQ_DP_DUMP,	      /* answered by CHQ_DP_SESSION_INFO ..., CHQ_DP_DUMP_END */
 	CHQ_DP_SESSION_OPEN,  /* answered by CHQ_DP_SESSION_OPENED */
 	CHQ_DP_SESSION_LOGIN, /* answered by CHQ_DP_DONE */
@@ -27,6 +27,7 @@ enum chq_dp_type {
 	CHQ_DP_DENY,	 /* put a sender on a receiver's denial list; answered by CHQ_DP_DONE */
 	CHQ_DP_DGRAM_TX, /* send a datagram (WELCOME) to a path; no answer */
 	CHQ_DP_FRAME_TX, /* build, seal and send a frame from the server to a session; no answer */
+	CHQ_DP_QUOTA_GET, /* what a session has spent; answered by CHQ_DP_QUOTA */
 	/* dataplane -> control */
 	CHQ_DP_INFO = 64,
 	CHQ_DP_SESSION_INFO,
@@ -37,6 +38,8 @@ enum chq_dp_type {
 	CHQ_DP_SERVER_RX, /* a frame to the server, tag and replay checked, hop seal opened */
 	CHQ_DP_FRAME_RX, /* a frame that the stages could not decide (unknown receiver, bad grant) */
 	CHQ_DP_EVENT,	 /* confirmed, silent, expired, moved */
+	CHQ_DP_QUOTA,	 /* answer to CHQ_DP_QUOTA_GET */
+	CHQ_DP_LOAD,	 /* each second, may be lost: how busy each worker is */
 };
 
 struct chq_dp_hdr {
@@ -84,9 +87,13 @@ struct chq_dp_info {
 
 #define CHQ_QUOTA_CLASSES 8
 enum chq_quota_index { CHQ_QUOTA_PRELOGIN = 0, CHQ_QUOTA_ORDINARY = 1 };
+struct chq_dp_rate {
+	uint32_t frames_per_s, frames_burst; /* frames_per_s 0: no limit */
+	uint32_t bytes_per_s, bytes_burst;   /* bytes_per_s 0: no limit */
+};
 struct chq_dp_quota {
-	uint32_t frames_per_s, frames_burst;
-	uint32_t bytes_per_s, bytes_burst;
+	struct chq_dp_rate own;	    /* of each session */
+	struct chq_dp_rate account; /* of an account's sessions together */
 	uint32_t notices_per_s, pad;
 };
 
@@ -261,6 +268,37 @@ struct chq_dp_event {
 	uint32_t kind; /* enum chq_dp_event_kind */
 	uint8_t device, pad[3];
 };
+
+struct chq_dp_quota_get {
+	struct chq_dp_hdr h;
+	struct chq_dp_ref ref;
+};
+
+/* Used: what of a burst is spent just now. */
+struct chq_dp_quota_info {
+	struct chq_dp_hdr h;
+	int32_t err; /* 0; CHQ_ENOENT: that slot and generation is no longer, the rest is 0 */
+	uint32_t frames_used, bytes_used;
+	uint32_t sessions; /* of the account, this one and those that linger included */
+	uint32_t account_frames_used, account_bytes_used; /* 0 when there is only this one */
+	uint64_t over_quota; /* frames of the session that were refused for its or its account's quota */
+};
+
+struct chq_dp_worker_load {
+	uint16_t busy_permille; /* of the last second */
+	uint16_t shed;		/* enum chq_shed of dataplane/shed.h, 0: nothing */
+};
+
+#define CHQ_DP_WORKERS_MAX 64
+struct chq_dp_load {
+	struct chq_dp_hdr h;
+	uint64_t rx_missed; /* packets that the ports have lost so far */
+	uint32_t workers, pad;
+	struct chq_dp_worker_load worker[CHQ_DP_WORKERS_MAX];
+};
+
+/** chq_dp_shed_name() - for people, of chq_dp_worker_load.shed: "nothing", "hello", … */
+const char *chq_dp_shed_name(unsigned shed);
 
 /**
  * chq_dp_check() - may this message be looked at?

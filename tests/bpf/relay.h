@@ -102,7 +102,7 @@ relay_quota(const struct relay_frame *f, struct chq_session *s, const struct chq
 	const struct chq_quota_class *q = chq_quota_class_of(h, s);
 	uint16_t len = (uint16_t)(CHQ_FRAME_HDR_LEN + f->payload_len);
 
-	r->quota_ok = chq_quota_spend(&s->quota, q, c->now_ns, len) == CHQ_QUOTA_SPENT;
+	r->quota_ok = chq_quota_frame(&s->quota, NULL, q, c->now_ns, len, 0) == CHQ_QUOTA_SPENT;
 	return r->quota_ok != 0;
 }
 

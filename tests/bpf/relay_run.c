@@ -113,7 +113,7 @@ peer_open(struct run *r, int peer)
 static int
 scene_make(struct run *r)
 {
-	struct chq_quota_class *q = &r->t->header->quota[CHQ_QUOTA_ORDINARY];
+	struct chq_quota_price *q = &r->t->header->quota[CHQ_QUOTA_ORDINARY].own;
 	int rc = 0;
 
 	r->now.now_ns = START_NS;

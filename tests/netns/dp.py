@@ -280,6 +280,7 @@ class Dataplane:
 
 # --- control's end of the dataplane's socket ---
 
+DP_VERSION = 2
 DP_HELLO, DP_SERVER_SET, DP_SESSION_OPEN, DP_DGRAM_TX, DP_DUMP = 1, 2, 4, 9, 3
 DP_INFO, DP_SESSION_INFO, DP_DUMP_END, DP_SESSION_OPENED, DP_HELLO_RX, DP_EVENT = 64, 65, 66, 67, 69, 72
 PATH_LEN = 32
@@ -303,9 +304,9 @@ class Control:
                 return None
 
         self.sock = wait_for(connect, 20, "the dataplane listens")
-        self.send(DP_HELLO, struct.pack("<II", 1, 7))
+        self.send(DP_HELLO, struct.pack("<II", DP_VERSION, 7))
         self.info = self.wait(DP_INFO)
-        quota = struct.pack("<6I", 1000000, 1000000, 1 << 31, 1 << 31, 1000, 0)
+        quota = struct.pack("<10I", *(1000000, 1000000, 1 << 31, 1 << 31) * 2, 1000, 0)
         self.send(DP_SERVER_SET, struct.pack("<4I", 1, 90, 1000, 1000) + quota * 8 + b"C" * CERT_LEN + bytes(4))
 
     def send(self, kind, body):

@@ -162,6 +162,29 @@ dp_frame(struct fixture *f, const struct chq_dp_frame_tx *m)
 }
 
 static void
+dp_server(struct fixture *f, const struct chq_dp_server_set *m)
+{
+	f->server_sets++;
+	f->server = *m;
+	if (m->h.req)
+		dp_done(f, m->h.req, 0);
+}
+
+static void
+dp_quota(struct fixture *f, const struct chq_dp_quota_get *m)
+{
+	struct chq_dp_quota_info a = { .err = dp_slot(f, m->ref) ? 0 : CHQ_ENOENT,
+				       .frames_used = 7,
+				       .bytes_used = 700,
+				       .sessions = 2,
+				       .account_frames_used = 9,
+				       .account_bytes_used = 900,
+				       .over_quota = 3 };
+
+	fix_dp_put(f, &a, CHQ_DP_QUOTA, sizeof(a), m->h.req);
+}
+
+static void
 dp_message(struct fixture *f, const void *msg, int type)
 {
 	const struct chq_dp_hdr *h = msg;
@@ -169,7 +192,8 @@ dp_message(struct fixture *f, const void *msg, int type)
 
 	switch (type) {
 	case CHQ_DP_HELLO: dp_info(f, h->req); break;
-	case CHQ_DP_SERVER_SET: f->server_sets++; break;
+	case CHQ_DP_SERVER_SET: dp_server(f, msg); break;
+	case CHQ_DP_QUOTA_GET: dp_quota(f, msg); break;
 	case CHQ_DP_DUMP: dp_dump(f, h->req); break;
 	case CHQ_DP_SESSION_OPEN: dp_open(f, msg); break;
 	case CHQ_DP_SESSION_LOGIN: dp_login(f, msg); break;

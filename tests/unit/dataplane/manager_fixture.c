@@ -119,8 +119,13 @@ fixture_send(struct fixture *f, const void *msg)
 size_t
 fixture_recv(struct fixture *f, union chq_msg *out)
 {
-	ssize_t n = recv(f->control, out, sizeof(*out), MSG_DONTWAIT);
+	ssize_t n;
 
+	do {
+		n = recv(f->control, out, sizeof(*out), MSG_DONTWAIT);
+		if (n > 0 && out->h.type == CHQ_DP_LOAD)
+			f->load = out->load;
+	} while (n > 0 && out->h.type == CHQ_DP_LOAD);
 	return n > 0 ? (size_t)n : 0;
 }
 

@@ -16,6 +16,7 @@ struct fixture {
 	struct chq_driver driver;
 	struct chq_manager m;
 	int control; /* connected to the manager's socket; -1: not */
+	struct chq_dp_load load; /* the last one that fixture_recv() passed over */
 };
 
 /* The manager's clock, ns. */
@@ -31,7 +32,7 @@ void fixture_greet(struct fixture *f);
 /* Send one message as control. */
 void fixture_send(struct fixture *f, const void *msg);
 
-/* The next message for control; 0 bytes if none waits or the connection is closed. */
+/* The next message for control, those that tell of the load each second aside; 0 bytes if none waits or the connection is closed. */
 size_t fixture_recv(struct fixture *f, union chq_msg *out);
 
 /* Has the manager closed the connection? */

@@ -291,16 +291,62 @@ case_replayed_refusal(struct scene *s)
 static void
 case_too_many_frames(struct scene *s)
 {
-	s->v.t->header->quota[CHQ_QUOTA_ORDINARY].frame_ticks = 1000;
+	s->v.t->header->quota[CHQ_QUOTA_ORDINARY].own.frame_ticks = 1000;
 	scene_put(s, 9, &s->alice);
 }
 
 static void
 case_too_many_bytes(struct scene *s)
 {
-	s->v.t->header->quota[CHQ_QUOTA_ORDINARY].kib_ns = UINT64_C(1024) << CHQ_QUOTA_TICK_SHIFT;
-	s->v.t->header->quota[CHQ_QUOTA_ORDINARY].byte_span = 56;
+	s->v.t->header->quota[CHQ_QUOTA_ORDINARY].own.kib_ns = UINT64_C(1024) << CHQ_QUOTA_TICK_SHIFT;
+	s->v.t->header->quota[CHQ_QUOTA_ORDINARY].own.byte_span = 56;
 	scene_put(s, 9, &s->alice); /* 57 bytes */
+}
+
+static void
+case_account_too_fast(struct scene *s)
+{
+	struct chq_quota_class *q = &s->v.t->header->quota[CHQ_QUOTA_ORDINARY];
+
+	q->own.frame_ticks = q->account.frame_ticks = 1000;
+	q->own.frame_span = 1000; /* one frame, and none for all of them together */
+	s->h = frame_to(&s->two[0], &s->bob);
+	s->src = s->two[0].path;
+	scene_put(s, 9, &s->two[0]);
+}
+
+static void
+case_overload_frame(struct scene *s)
+{
+	s->v.w->shed.level = CHQ_SHED__COUNT - 1;
+	scene_put(s, 9, &s->alice);
+}
+
+static void
+case_overload_used_half(struct scene *s)
+{
+	struct chq_quota_price *own = &s->v.t->header->quota[CHQ_QUOTA_ORDINARY].own;
+
+	s->v.w->shed.level = CHQ_SHED_HALF;
+	own->frame_ticks = 1000;
+	own->frame_span = 4000;
+	peer_session(&s->v, &s->alice)->quota =
+		CHQ_QUOTA_IDLE(s->v.w->now_ns) + ((uint64_t)2001 << 32);
+	scene_put(s, 9, &s->alice);
+}
+
+static void
+case_overload_server(struct scene *s)
+{
+	s->v.w->shed.level = CHQ_SHED_SERVER;
+	case_server(s);
+}
+
+static void
+case_overload_server_still(struct scene *s)
+{
+	s->v.w->shed.level = CHQ_SHED_HELLO;
+	case_server(s);
 }
 
 static void
@@ -330,6 +376,13 @@ case_guest_ping(struct scene *s)
 	s->h = ping_of(&s->guest, 0);
 	s->src = s->guest.path;
 	scene_put(s, 0, &s->guest);
+}
+
+static void
+case_overload_ping(struct scene *s)
+{
+	s->v.w->shed.level = CHQ_SHED__COUNT - 1;
+	case_ping(s);
 }
 
 static void
@@ -399,6 +452,15 @@ const struct verdict_case session_cases[] = {
 	  CHQ_NOTICE_TOO_FAST, 0, 0 },
 	{ "too many bytes", case_too_many_bytes, CHQ_V_DROP, CHQ_D_QUOTA_BYTES, TABLES,
 	  CHQ_NOTICE_TOO_FAST, 0, 0 },
+	{ "account too fast", case_account_too_fast, CHQ_V_DROP, CHQ_D_QUOTA_ACCOUNT, TABLES,
+	  CHQ_NOTICE_TOO_FAST, 0, 0 },
+	{ "overload, frame", case_overload_frame, FWD },
+	{ "overload, frame over half of the quota", case_overload_used_half, CHQ_V_DROP,
+	  CHQ_D_SHED_QUOTA, TABLES, CHQ_NOTICE_TOO_FAST, 0, 0 },
+	{ "overload, server", case_overload_server, DROP(CHQ_D_SHED_SERVER) },
+	{ "less overload, server", case_overload_server_still, CHQ_V_UP, CHQ_C_UP_SERVER, NOTHING,
+	  0, CHQ_UP_SERVER, 0 },
+	{ "overload, PING", case_overload_ping, CHQ_V_TX, CHQ_C_PING, TABLES, 0, 0, 0 },
 	{ "receiver's path torn", case_receiver_path_torn, CHQ_V_DROP, CHQ_D_PATH, TABLES, 0, 0,
 	  0 },
 	{ "PING", case_ping, CHQ_V_TX, CHQ_C_PING, TABLES, 0, 0, 0 },

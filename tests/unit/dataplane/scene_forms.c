@@ -173,6 +173,13 @@ case_hello_malformed(struct scene *s)
 }
 
 static void
+case_hello_overload(struct scene *s)
+{
+	case_hello_cookie(s);
+	s->v.w->shed.level = CHQ_SHED_HELLO;
+}
+
+static void
 case_hello_too_long(struct scene *s)
 {
 	hello_put(s, 1, NULL);
@@ -203,6 +210,7 @@ const struct verdict_case form_cases[] = {
 	{ "HELLO with another's cookie", case_hello_cookie_elsewhere, CHQ_V_TX, CHQ_C_RETRY,
 	  NOTHING, 0, 0, 0 },
 	{ "HELLO with a byte behind", case_hello_malformed, DROP(CHQ_D_MALFORMED) },
+	{ "overload, HELLO with its cookie", case_hello_overload, DROP(CHQ_D_SHED_HELLO) },
 	{ "HELLO too long", case_hello_too_long, DROP(CHQ_D_MALFORMED) },
 	{ 0 },
 };

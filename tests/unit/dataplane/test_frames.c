@@ -444,7 +444,7 @@ refused_frame_from_elsewhere_is_answered_by_its_path_notice_alone(void **state)
 	struct chq_frame_hdr hop;
 	uint8_t buf[64];
 
-	q->frame_ticks = 1000; /* with a span of 0: none is conforming */
+	q->own.frame_ticks = 1000; /* with a span of 0: none is conforming */
 	q->notice_ns = 0;
 	s->alice.path.port = 9;
 	for (int i = 0; i < CHQ_BURST; i++) {
@@ -459,7 +459,7 @@ refused_frame_from_elsewhere_is_answered_by_its_path_notice_alone(void **state)
 	assert_int_equal(s->v.w->counts[CHQ_C_NOTICE_TOO_FAST], 0);
 	assert_int_equal(s->v.w->counts[CHQ_C_NOTICE_PATH], CHQ_BURST);
 
-	q->frame_ticks = 0;
+	q->own.frame_ticks = 0;
 	hop = frame_to(&s->alice, &s->bob);
 	hop.flags = CHQ_F_HOP;
 	world_send(&s->v, &hop, 16, &s->alice);
@@ -547,10 +547,7 @@ quota_is_charged_by_frames_and_by_bytes(void **state)
 	int forwarded[2] = { 0, 0 };
 
 	m.quota[CHQ_QUOTA_ORDINARY] = (struct chq_dp_quota){
-		.frames_per_s = 100,
-		.frames_burst = 10,
-		.bytes_per_s = 102400,
-		.bytes_burst = 4096,
+		.own = { 100, 10, 102400, 4096 },
 		.notices_per_s = 50,
 	};
 	chq_tables_server_set(s->v.t, &m);

@@ -323,7 +323,7 @@ a_session_over_its_quota_is_told_once_a_second(void **state)
 
 	fixture_greet(f);
 	ref = open_confirmed(f, 42, 10);
-	f->t->header->quota[CHQ_QUOTA_ORDINARY].frame_ticks =
+	f->t->header->quota[CHQ_QUOTA_ORDINARY].own.frame_ticks =
 		1;				  /* with a span of 0: none is conforming */
 	for (uint64_t seq = 2; seq < 32; seq++) { /* ten a second */
 		assert_true(fixture_server_frame(f, ref, 10, seq, "x"));

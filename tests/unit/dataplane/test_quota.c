@@ -125,27 +125,27 @@ two_writers_spend_no_more_than_the_burst(void **state)
 static void
 datagram_that_one_budget_refuses_is_not_taken_from_the_other(void **state)
 {
-	struct chq_quota_class q = {
+	struct chq_quota_price q = {
 		.frame_ticks = 100, .frame_span = 1000, .kib_ns = 1024 * TICK, .byte_span = 500
 	};
 	uint64_t word = 0, was;
 
 	(void)state;
-	assert_int_equal(chq_quota_spend(&word, &q, T0_NS, 400), CHQ_QUOTA_SPENT);
+	assert_int_equal(chq_quota_spend(&word, &q, T0_NS, 400, 0), CHQ_QUOTA_SPENT);
 	was = word;
-	assert_int_equal(chq_quota_spend(&word, &q, T0_NS, 101), CHQ_QUOTA_OVER_BYTES);
+	assert_int_equal(chq_quota_spend(&word, &q, T0_NS, 101, 0), CHQ_QUOTA_OVER_BYTES);
 	assert_true(word == was);
 	for (int i = 0; i < 9; i++)
-		assert_int_equal(chq_quota_spend(&word, &q, T0_NS, 10), CHQ_QUOTA_SPENT);
+		assert_int_equal(chq_quota_spend(&word, &q, T0_NS, 10, 0), CHQ_QUOTA_SPENT);
 	was = word;
-	assert_int_equal(chq_quota_spend(&word, &q, T0_NS, 1), CHQ_QUOTA_OVER_FRAMES);
+	assert_int_equal(chq_quota_spend(&word, &q, T0_NS, 1, 0), CHQ_QUOTA_OVER_FRAMES);
 	assert_true(word == was);
 }
 
 static void
 session_spends_its_burst_and_then_its_rate_at_every_point_of_the_clocks_circle(void **state)
 {
-	struct chq_quota_class q = { .frame_ticks = 1000,
+	struct chq_quota_price q = { .frame_ticks = 1000,
 				     .frame_span = 10000,
 				     .kib_ns = 1024 * TICK,
 				     .byte_span = CHQ_QUOTA_SPAN_MAX };
@@ -156,11 +156,11 @@ session_spends_its_burst_and_then_its_rate_at_every_point_of_the_clocks_circle(v
 		int taken = 0;
 
 		word = (now / TICK - 1) << 32 | (uint32_t)(now / TICK - 1);
-		while (chq_quota_spend(&word, &q, now, 1) == CHQ_QUOTA_SPENT)
+		while (chq_quota_spend(&word, &q, now, 1, 0) == CHQ_QUOTA_SPENT)
 			taken++;
 		assert_int_equal(taken, 10);
 		for (int i = 0; i < 5000; i++)
-			taken += chq_quota_spend(&word, &q, now += 100 * TICK, 1) ==
+			taken += chq_quota_spend(&word, &q, now += 100 * TICK, 1, 0) ==
 				 CHQ_QUOTA_SPENT;
 		assert_int_equal(taken, 510);
 	}
@@ -169,25 +169,25 @@ session_spends_its_burst_and_then_its_rate_at_every_point_of_the_clocks_circle(v
 static void
 word_that_is_ahead_of_every_clock_begins_anew(void **state)
 {
-	struct chq_quota_class q = { .frame_ticks = 10, .frame_span = 100 };
+	struct chq_quota_price q = { .frame_ticks = 10, .frame_span = 100 };
 	uint32_t now = (uint32_t)(T0_NS / TICK);
 	uint64_t word = (uint64_t)(now + 100 + CHQ_QUOTA_SKEW + 1) << 32;
 
 	(void)state;
-	assert_int_equal(chq_quota_spend(&word, &q, T0_NS, 1), CHQ_QUOTA_SPENT);
+	assert_int_equal(chq_quota_spend(&word, &q, T0_NS, 1, 0), CHQ_QUOTA_SPENT);
 	assert_true((uint32_t)(word >> 32) == now + 10);
 	word = (uint64_t)(now + 100 + CHQ_QUOTA_SKEW) << 32;
-	assert_int_equal(chq_quota_spend(&word, &q, T0_NS, 1), CHQ_QUOTA_OVER_FRAMES);
+	assert_int_equal(chq_quota_spend(&word, &q, T0_NS, 1, 0), CHQ_QUOTA_OVER_FRAMES);
 }
 
 static void
 class_without_prices_writes_nothing(void **state)
 {
-	struct chq_quota_class q = { 0 };
+	struct chq_quota_price q = { 0 };
 	uint64_t word = 77;
 
 	(void)state;
-	assert_int_equal(chq_quota_spend(&word, &q, T0_NS, 1232), CHQ_QUOTA_SPENT);
+	assert_int_equal(chq_quota_spend(&word, &q, T0_NS, 1232, 0), CHQ_QUOTA_SPENT);
 	assert_true(word == 77);
 }
 
@@ -205,7 +205,7 @@ session_is_told_too_fast_once_a_second_by_the_worker(void **state)
 	peer_confirm(&v, &alice);
 	peer_init(&bob, 2, 1);
 	peer_confirm(&v, &bob);
-	v.t->header->quota[CHQ_QUOTA_ORDINARY].frame_ticks =
+	v.t->header->quota[CHQ_QUOTA_ORDINARY].own.frame_ticks =
 		1; /* with a span of 0: none is conforming */
 	v.t->header->quota[CHQ_QUOTA_ORDINARY].notice_ns = 0;
 	for (uint64_t ms = 0; ms < 3000; ms += 10) {
