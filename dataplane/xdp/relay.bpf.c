@@ -194,9 +194,8 @@ find_datagram(struct datagram *d, const struct chq_xdp_conf *conf, const struct 
 	return 1;
 }
 
-SEC("xdp.frags")
-int
-xsk_def_prog(struct xdp_md *ctx)
+INLINE int
+relay(struct xdp_md *ctx)
 {
 	struct datagram *d = element(&datagrams, 0);
 	const struct chq_xdp_conf *conf = element(&chq_xdp_conf, 0);
@@ -221,6 +220,13 @@ xsk_def_prog(struct xdp_md *ctx)
 	if (why != GO)
 		return drop(d, (uint32_t)why);
 	return d->f.hdr.type == CHQ_TYPE_FRAME ? frame(ctx, h, d) : hello(ctx, d);
+}
+
+SEC("xdp.frags")
+int
+xsk_def_prog(struct xdp_md *ctx)
+{
+	return relay(ctx);
 }
 
 /* The kernel asks for a word it knows; GPL-2.0 is one of the two licences above. */
