@@ -10,9 +10,11 @@ The port's own interface in the kernel (chq-net_tap0) has no address here, so no
 a MAC. dpdk_kernel.py is about that interface.
 """
 import os
+import socket
 import sys
 
 import dp
+import harness
 
 
 def link_up(net, srv):
@@ -23,6 +25,18 @@ def link_up(net, srv):
     net.ip(srv, "link", "set", "dtap0", "up")
     for host in ("10.78.0.2", "fd78::2"):
         net.ip(srv, "neigh", "replace", host, "lladdr", "02:00:00:00:00:02", "dev", "dtap0")
+
+
+def damaged(net, srv, d):
+    """Datagrams to our port whose payload was damaged on the way."""
+    packet = bytearray(harness.packet4("02:00:00:00:00:02", "02:00:00:00:00:09", ("10.78.0.1", 4000), ("10.78.0.2", dp.PORT), bytes(100)))
+    packet[-1] ^= 1
+    before = d.ask("stats")["total"].get("drop-checksum", 0)
+    with net.socket(srv, socket.AF_PACKET, socket.SOCK_RAW) as s:
+        s.bind(("dtap0", 0))
+        for _ in range(10):
+            s.send(packet)
+    dp.wait_for(lambda: d.ask("stats")["total"].get("drop-checksum", 0) == before + 10, 10, "drop-checksum rises by 10")
 
 
 def scenario(program, workers):
@@ -40,6 +54,11 @@ def scenario(program, workers):
             dp.check(dp.chat(a, b, 40), f"{workers} worker(s): frames reach the other client over {name}")
             a.close()
             b.close()
+        offloads = d.ask("ports")[0]["offloads"]
+        dp.check("rx-udp-checksum" in offloads and not any("tx" in o and "checksum" in o for o in offloads),
+                 f"checksums are looked at by the port and written by nobody: {offloads}")
+        damaged(net, srv, d)
+        dp.check(True, "a damaged payload is dropped as drop-checksum")
         dp.check(d.stop() == 0, "it ends when told")
         left = f"/run/dpdk/chasqui-{d.instance}"
         dp.check(not os.path.exists(left), "DPDK's folder is gone")
