@@ -107,6 +107,13 @@ struct chq_worker {
 	_Alignas(64) _Atomic int stop;
 };
 
+/* No line that one thread writes often is another's: not of the counters, not of two workers. */
+_Static_assert(__builtin_offsetof(struct chq_worker, counts) % 64 == 0, "counters begin a line");
+_Static_assert(__builtin_offsetof(struct chq_worker, up) % 64 == 0, "no ring is on their last");
+_Static_assert(__builtin_offsetof(struct chq_worker, stop) % 64 == 0, "nor is the manager's flag");
+_Static_assert(sizeof(struct chq_worker) % 64 == 0, "workers lie apart");
+_Static_assert(sizeof(struct chq_heartbeat) == 64, "a heartbeat is a line of its own");
+
 /* Count once. Thread: the counters' worker. */
 static inline void
 chq_count_add(struct chq_worker *w, enum chq_counter c, uint64_t n)

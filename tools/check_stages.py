@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 
-# Each stage: how it is built, in build/check-<name>, and which suites run in it (None: all, []: none).
+# Each stage: how it is built, in build/check-<name>, and which suites run in it (None: all, []: none); "targets" are
+# built alone.
 STAGES = {
     "gcc": {
         "about": "gcc, warnings as errors, every test",
@@ -23,6 +24,14 @@ STAGES = {
         "cc": "gcc",
         "setup": ["-Db_sanitize=address,undefined", "-Dc_args=-fno-sanitize-recover=all -fno-omit-frame-pointer"],
         "suites": ["unit", "fuzz", "smoke"],
+        "timeout": 4,
+    },
+    "threads": {
+        "about": "clang with ThreadSanitizer: workers and manager on the same sessions",
+        "cc": "clang",
+        "setup": ["-Db_sanitize=thread", "-Db_lundef=false"],
+        "targets": ["tests/stress/stress-workers", "tests/stress/shadow-tables", "tests/stress/shadow-replay"],
+        "suites": ["stress"],
         "timeout": 4,
     },
     "clang": {
@@ -114,7 +123,7 @@ def build(tally, name, stage, folder):
     if not run(tally, f"{name}: meson setup", setup, log, env={**environ(), **env_cc}):
         return False
     started = time.monotonic()
-    if not run(tally, f"{name}: build", ["ninja", "-C", str(folder)], log):
+    if not run(tally, f"{name}: build", ["ninja", "-C", str(folder), *stage.get("targets", [])], log):
         return False
     tally.passed += 1  # it compiles without a warning: a check of its own
     say(f"{name}: built in {time.monotonic() - started:.0f} s")
