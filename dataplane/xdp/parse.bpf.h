@@ -175,15 +175,15 @@ check_layers(struct xdp_md *ctx, struct datagram *d, const struct layers *l,
 		return CHQ_D_CHECKSUM;
 	if (len < sizeof(*udp) || len != l->udp_room)
 		return CHQ_D_MALFORMED;
-	if ((void *)udp + len > end)
-		return bpf_xdp_get_buff_len(ctx) > (uint64_t)d->off - sizeof(*udp) + len
-			       ? UP
-			       : /* in several pieces */
-			       CHQ_D_MALFORMED;
+	if ((void *)udp + len > end &&
+	    bpf_xdp_get_buff_len(ctx) < (uint64_t)d->off - sizeof(*udp) + len)
+		return CHQ_D_MALFORMED;
 	if (udp->check == 0)
 		return CHQ_D_CHECKSUM;
 	if (!source_ok(d, l))
 		return CHQ_D_MALFORMED;
+	if ((void *)udp + len > end)
+		return UP; /* in several pieces */
 	d->whole = !((void *)udp + len < end);
 	d->len = len - sizeof(*udp);
 	d->rest = (uint64_t)(uint16_t)~udp->check + (uint16_t)~udp->source + (uint16_t)~udp->dest +
