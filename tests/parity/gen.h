@@ -14,7 +14,7 @@
 #define GEN_SESSIONS  128
 #define GEN_ACCOUNTS  64
 #define GEN_PEERS     44
-#define GEN_FRAME_MAX 3400
+#define GEN_FRAME_MAX 6000
 #define GEN_PORTS     3
 #define GEN_HISTORY   32
 

@@ -19,6 +19,8 @@ by_layers(const struct gen_frame *f, const struct outcome *out)
 	const uint8_t *packet = f->bytes;
 	size_t type = chq_get_be16(packet + 12) == 0x8100 ? 16 : 12;
 
+	if (out->rise[CHQ_D_SEGMENTS])
+		return UP_PIECES;
 	if (out->fate == FATE_KERNEL || chq_get_be16(packet + type) != 0x0800)
 		return UP_NOT;
 	if (chq_get_be16(packet + type + 8) & 0x2000)

@@ -13,6 +13,7 @@
 #define HAND_UPS(X) \
 	X(UP_OPTIONS, "options", "IPv4 options") \
 	X(UP_FRAGMENT, "fragment", "a first fragment") \
+	X(UP_PIECES, "pieces", "a packet in several pieces") \
 	X(UP_HELLO, "hello", "a HELLO with a right cookie") \
 	X(UP_SERVER, "server", "a frame to the server") \
 	X(UP_UNKNOWN, "unknown", "its receiver is not in the table") \

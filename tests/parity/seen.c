@@ -43,6 +43,8 @@ static const uint16_t counters[] = {
 	CHQ_D_TOKEN,
 	CHQ_D_VERSION,
 	CHQ_D_HELLO_COOKIE,
+	CHQ_D_SEGMENTS,
+	CHQ_D_QUOTA_ACCOUNT,
 	CHQ_D_NO_ROUTE,
 	CHQ_D_NOTICE_LIMIT,
 };

@@ -9,6 +9,9 @@
 
 #define SIDE_ROOM 256 /* in front of a packet */
 
+/* A packet that is longer comes in several pieces: what BPF_PROG_TEST_RUN leaves of a page. */
+#define SIDE_PIECE_MAX 3520
+
 enum fate {
 	FATE_DROPPED,
 	FATE_SENT,

@@ -107,13 +107,15 @@ side_worker_run(struct side_worker *s, const struct gen_frame *f, struct outcome
 	out->fate = FATE_DROPPED;
 	chq_worker_set_clock(s->w, f->now_ns);
 	c = chq_eth_parse(&s->rx, &s->p);
+	if (c == CHQ_C_RX && f->len > SIDE_PIECE_MAX)
+		c = CHQ_D_SEGMENTS;
 	if (c == CHQ_C_RX) {
 		judge(s, out);
 	} else if (c == CHQ_C_KERNEL) {
 		chq_count(s->w, c);
 		out->fate = FATE_KERNEL;
 	} else {
-		chq_count_refused(s->w, c, s->p.dgram_len);
+		chq_count_refused(s->w, c, c == CHQ_D_SEGMENTS ? 0 : s->p.dgram_len);
 	}
 	for (int i = 0; i < CHQ_C__COUNT; i++)
 		out->rise[i] = atomic_load_explicit(&s->w->counts[i], memory_order_relaxed);
