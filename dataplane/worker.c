@@ -7,7 +7,8 @@
 #include "dataplane/atomic.h"
 #include "dataplane/driver.h"
 
-#define TX_BATCH CHQ_BURST
+#define TX_BATCH   CHQ_BURST
+#define LAST_POLLS 256 /* at the end; where packets come in for ever, what is behind them is left */
 
 /* Which queue a packet for the manager goes to, and the counter for "full". */
 static enum chq_upq
@@ -156,6 +157,9 @@ chq_worker_run(struct chq_worker *w)
 {
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed))
 		chq_worker_poll(w);
+	/* What the driver took in before it was told to be quiet is still served. */
+	for (int i = 0; i < LAST_POLLS && chq_worker_poll(w); i++)
+		;
 }
 
 void
