@@ -1,12 +1,12 @@
 /*
- * bench/frame_path: what one frame costs in the worker's stages alone, on one core, without a
- * driver.
+ * bench/frame_path: what one frame costs in the worker's stages, one after the other or all in one,
+ * on one core, without a driver.
  *
  * A round is ROUND_BURSTS bursts of valid frames with fresh sequence numbers, made before and not
  * timed, between senders and receivers drawn at random; everything is checked: tag, account
  * look-up, grant, replay window, both budgets, path, rewrite and egress tag. Every frame must come
- * out forwarded, else the figure is not given. Time is CLOCK_MONOTONIC around a whole round; the
- * quartiles are over rounds.
+ * out forwarded, else the figure is not given. The whole is CLOCK_MONOTONIC around a round, a stage
+ * the sum of its bursts' ticks; the quartiles are over rounds.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -15,24 +15,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __x86_64__
+#include <x86intrin.h>
+#endif
+
 #include "base/clock.h"
+#include "bench/frame_tables.h"
 #include "dataplane/stage.h"
-#include "dataplane/tables.h"
 #include "proto/grant.h"
 
 #define ROUND_BURSTS 64
 #define ROUND_FRAMES (ROUND_BURSTS * CHQ_BURST)
 #define GRANT_DAY    UINT16_MAX
 
+#define WHOLE CHQ_STAGES /* behind the stages: all of them */
+
 struct options {
 	uint32_t sessions;
 	uint16_t payload;
 	unsigned int rounds, warmup;
 	int json;
+	const char *stage; /* NULL: the whole alone; "all": each of them and the whole */
+	enum frame_tables tables;
+	const struct chq_sip_lanes *sip;
 };
 
 struct bench {
 	struct options opt;
+	struct frame_tables_place place;
 	struct chq_tables *t;
 	struct chq_worker *w;
 	uint64_t *seq; /* last one used, a session */
@@ -110,13 +120,11 @@ session_make(struct bench *b, uint32_t n)
 static void
 world_make(struct bench *b)
 {
-	struct chq_tables_conf conf = { .backing = CHQ_BACKING_MEMORY,
-					.sessions = b->opt.sessions,
-					.accounts = b->opt.sessions };
 	struct chq_dp_server_set set = { .server_id = 1, .silence_s = 90 };
 	char err[256];
 
-	if (chq_tables_open(&b->t, &conf, chq_mono_ns(), err, sizeof(err)))
+	b->t = frame_tables_open(&b->place, b->opt.tables, b->opt.sessions, err, sizeof(err));
+	if (!b->t)
 		die(err);
 	/* Budgets that are charged and never spent. */
 	set.quota[CHQ_QUOTA_ORDINARY] = (struct chq_dp_quota){
@@ -126,6 +134,7 @@ world_make(struct bench *b)
 	b->w = need(aligned_alloc(64, (sizeof(*b->w) + 63) / 64 * 64));
 	memset(b->w, 0, sizeof(*b->w));
 	chq_worker_bind(b->w, 0, b->t);
+	b->w->sip = b->opt.sip;
 	chq_worker_set_clock(b->w, chq_mono_ns());
 	for (uint32_t n = 0; n < b->opt.sessions; n++)
 		session_make(b, n);
@@ -155,7 +164,7 @@ bench_make(struct bench *b)
 static void
 bench_free(struct bench *b)
 {
-	chq_tables_close(b->t);
+	frame_tables_close(&b->place, b->t);
 	free(b->w);
 	free(b->seq);
 	free(b->pkts);
@@ -203,14 +212,53 @@ round_make(struct bench *b)
 	chq_worker_set_clock(b->w, chq_mono_ns());
 }
 
-static double
-round_run(struct bench *b)
+/* A clock that is cheap enough to be read between stages. */
+static uint64_t
+ticks(void)
 {
-	uint64_t start = chq_mono_ns();
+#ifdef __x86_64__
+	return __rdtsc();
+#else
+	return chq_mono_ns();
+#endif
+}
 
-	for (size_t i = 0; i < ROUND_FRAMES; i += CHQ_BURST)
-		chq_pipeline(b->w, b->order + i, CHQ_BURST);
-	return (double)(chq_mono_ns() - start) / ROUND_FRAMES;
+/* As chq_pipeline(), with a look at the clock after each stage. */
+static void
+burst_by_stage(struct bench *b, struct chq_pkt **pkts, uint64_t took[CHQ_STAGES])
+{
+	struct chq_pkt *live[CHQ_BURST];
+	uint16_t n = CHQ_BURST;
+	uint64_t was = ticks(), now;
+
+	memcpy(live, pkts, sizeof(live));
+	chq_pipeline_begin(b->w);
+	for (int i = 0; i < CHQ_STAGES; i++) {
+		n = chq_stages[i].run(b->w, live, n);
+		now = ticks();
+		took[i] += now - was;
+		was = now;
+	}
+}
+
+/* ns a frame, of each stage and of the whole: out[WHOLE]; of stages only if they are asked for. */
+static void
+round_run(struct bench *b, double out[CHQ_STAGES + 1])
+{
+	uint64_t took[CHQ_STAGES] = { 0 }, start = chq_mono_ns(), start_ticks = ticks();
+	uint64_t end, end_ticks;
+
+	for (size_t i = 0; i < ROUND_FRAMES; i += CHQ_BURST) {
+		if (b->opt.stage)
+			burst_by_stage(b, b->order + i, took);
+		else
+			chq_pipeline(b->w, b->order + i, CHQ_BURST);
+	}
+	end = chq_mono_ns();
+	end_ticks = ticks();
+	out[WHOLE] = (double)(end - start) / ROUND_FRAMES;
+	for (int i = 0; i < CHQ_STAGES; i++)
+		out[i] = out[WHOLE] * (double)took[i] / (double)(end_ticks - start_ticks);
 }
 
 static void
@@ -231,12 +279,13 @@ by_size(const void *x, const void *y)
 
 /* --- the command --- */
 
-static void
+static _Noreturn void
 usage(void)
 {
-	fprintf(stderr,
-		"usage: frame_path [--sessions N] [--payload BYTES] [--rounds N] [--warmup N] "
-		"[--cpu N] [--json]\n");
+	fprintf(stderr, "usage: frame_path [--sessions N] [--payload BYTES] [--rounds N] "
+			"[--warmup N] [--cpu N] [--json]\n"
+			"                  [--simd auto|avx512|avx2|scalar] [--stage NAME|all] "
+			"[--tables bpf|huge|plain]\n");
 	exit(2);
 }
 
@@ -262,6 +311,42 @@ pin(unsigned long cpu)
 		die("cannot run on that CPU");
 }
 
+static const char *
+stage_name(int i)
+{
+	return i == WHOLE ? "whole" : chq_stages[i].name;
+}
+
+/* Is that row of the result asked for? */
+static int
+row_wanted(const struct options *o, int i)
+{
+	if (!o->stage)
+		return i == WHOLE;
+	return strcmp(o->stage, "all") == 0 || strcmp(o->stage, stage_name(i)) == 0;
+}
+
+static const char *
+stage_named(const char *name)
+{
+	struct options o = { .stage = name };
+
+	for (int i = 0; i <= WHOLE; i++)
+		if (row_wanted(&o, i))
+			return name;
+	usage();
+}
+
+static const struct chq_sip_lanes *
+simd_named(const char *name)
+{
+	const struct chq_sip_lanes *sip = chq_sip_lanes_named(name);
+
+	if (!sip)
+		die("no such way to hash on this machine");
+	return sip;
+}
+
 static struct options
 options_read(int argc, char **argv)
 {
@@ -269,11 +354,13 @@ options_read(int argc, char **argv)
 		{ "sessions", 1, NULL, 's' }, { "payload", 1, NULL, 'p' },
 		{ "rounds", 1, NULL, 'r' },   { "warmup", 1, NULL, 'w' },
 		{ "cpu", 1, NULL, 'c' },      { "json", 0, NULL, 'j' },
-		{ NULL, 0, NULL, 0 },
+		{ "simd", 1, NULL, 'S' },     { "stage", 1, NULL, 'g' },
+		{ "tables", 1, NULL, 't' },   { NULL, 0, NULL, 0 },
 	};
 	struct options o = { .sessions = 1000, .payload = 64, .rounds = 1000, .warmup = 100 };
 	int c;
 
+	o.sip = chq_sip_lanes_best();
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
 		case 's': o.sessions = (uint32_t)number(optarg, 1u << 26); break;
@@ -282,41 +369,55 @@ options_read(int argc, char **argv)
 		case 'w': o.warmup = (unsigned int)number(optarg, 1000000); break;
 		case 'c': pin(number(optarg, CPU_SETSIZE - 1)); break;
 		case 'j': o.json = 1; break;
+		case 'S': o.sip = simd_named(optarg); break;
+		case 'g': o.stage = stage_named(optarg); break;
+		case 't': o.tables = frame_tables_named(optarg); break;
 		default: usage();
 		}
 	}
-	if (optind != argc || o.sessions == 0 || o.rounds == 0)
+	if (optind != argc || o.sessions == 0 || o.rounds == 0 || o.tables == FRAME_TABLES__COUNT)
 		usage();
 	return o;
+}
+
+/* @ns: sorted. */
+static void
+row_print(const struct options *o, int stage, const double *ns)
+{
+	printf(o->json ? "{\"bench\": \"frame-path\", \"sessions\": %" PRIu32
+			 ", \"payload\": %u, \"simd\": \"%s\", \"stage\": \"%s\", \"tables\": "
+			 "\"%s\", \"rounds\": %u, \"frames\": %lu, \"ns_p25\": %.1f, "
+			 "\"ns_p50\": %.1f, \"ns_p75\": %.1f}\n"
+		       : "%" PRIu32 " sessions, payload %u, %s, %s, %s tables, %u rounds, %lu "
+			 "frames: ns a frame %.1f %.1f %.1f (quartiles)\n",
+	       o->sessions, o->payload, o->sip->name, stage_name(stage),
+	       frame_tables_name[o->tables], o->rounds,
+	       (unsigned long)(o->warmup + o->rounds) * ROUND_FRAMES, ns[o->rounds / 4],
+	       ns[o->rounds / 2], ns[o->rounds * 3 / 4]);
 }
 
 int
 main(int argc, char **argv)
 {
 	struct bench b = { .opt = options_read(argc, argv) };
-	double *ns = need(calloc(b.opt.rounds, sizeof(*ns)));
+	double *ns = need(calloc((size_t)b.opt.rounds * (CHQ_STAGES + 1), sizeof(*ns)));
+	double took[CHQ_STAGES + 1];
 
 	bench_make(&b);
 	for (unsigned int i = 0; i < b.opt.warmup + b.opt.rounds; i++) {
-		double took;
-
 		round_make(&b);
-		took = round_run(&b);
+		round_run(&b, took);
 		round_check(&b);
-		if (i >= b.opt.warmup)
-			ns[i - b.opt.warmup] = took;
+		for (unsigned int s = 0; i >= b.opt.warmup && s <= WHOLE; s++)
+			ns[s * b.opt.rounds + i - b.opt.warmup] = took[s];
 	}
-	qsort(ns, b.opt.rounds, sizeof(*ns), by_size);
-	printf(b.opt.json ? "{\"bench\": \"frame-path\", \"sessions\": %" PRIu32
-			    ", \"payload\": %u, \"simd\": \"scalar\", \"rounds\": %u, \"frames\": "
-			    "%lu, "
-			    "\"ns_p25\": %.1f, \"ns_p50\": %.1f, \"ns_p75\": %.1f}\n"
-			  : "%" PRIu32
-			    " sessions, payload %u, scalar, %u rounds, %lu frames: ns a frame "
-			    "%.1f %.1f %.1f (quartiles)\n",
-	       b.opt.sessions, b.opt.payload, b.opt.rounds,
-	       (unsigned long)(b.opt.warmup + b.opt.rounds) * ROUND_FRAMES, ns[b.opt.rounds / 4],
-	       ns[b.opt.rounds / 2], ns[b.opt.rounds * 3 / 4]);
+	for (int s = 0; s <= WHOLE; s++) {
+		double *row = ns + (size_t)s * b.opt.rounds;
+
+		qsort(row, b.opt.rounds, sizeof(*row), by_size);
+		if (row_wanted(&b.opt, s))
+			row_print(&b.opt, s, row);
+	}
 	bench_free(&b);
 	free(ns);
 	return 0;

@@ -1,7 +1,7 @@
 /*
  * Buckets from account to session slot: the writer's side. Two choices of five entries; a new key
- * goes to the emptier of its two. Where both are full (one insert in 100,000 at the configured
- * number), an entry makes room by moving to its own second choice: see chq_bucket in table.h.
+ * goes to its first while that has room, so that look-ups mostly touch that one line alone. Where
+ * both are full, an entry makes room by moving to its own second choice: see chq_bucket in table.h.
  */
 #include "base/err.h"
 #include "dataplane/tables_priv.h"
@@ -24,16 +24,6 @@ entry_find(const struct chq_bucket *b, uint64_t key)
 		if (b->key[i] == key)
 			return i;
 	return -1;
-}
-
-static int
-bucket_load(const struct chq_bucket *b)
-{
-	int load = 0;
-
-	for (int i = 0; i < CHQ_BUCKET_ENTRIES; i++)
-		load += b->key[i] != 0;
-	return load;
 }
 
 /* The bucket that holds @key and the entry's index, or NULL. */
@@ -102,7 +92,7 @@ key_insert(struct chq_tables *t, uint64_t key, uint32_t slot)
 	if (t->accounts >= t->header->accounts)
 		return CHQ_EFULL;
 	chq_account_buckets(key, t->header->account_seed, t->header->buckets, at);
-	into = bucket_load(&t->buckets[at[1]]) < bucket_load(&t->buckets[at[0]]);
+	into = entry_find(&t->buckets[at[0]], 0) < 0;
 	entry = make_room(t, at[into], MOVES_MAX);
 	if (entry < 0) {
 		into = !into;

@@ -59,14 +59,17 @@ chq_path_read(const struct chq_session *s, struct chq_path *out)
 {
 	uint64_t word = CHQ_LOAD_ACQUIRE(&s->path_word);
 	const uint64_t *copy = (const uint64_t *)(const void *)&s->path[CHQ_PATH_COPY(word)];
-	union chq_path_words p;
+	uint64_t w[4] = { CHQ_LOAD_RELAXED(&copy[0]), CHQ_LOAD_RELAXED(&copy[1]),
+			  CHQ_LOAD_RELAXED(&copy[2]), CHQ_LOAD_RELAXED(&copy[3]) };
+	/* Word by word: what is stored so and loaded wider at once makes a processor wait. */
+	uint64_t __attribute__((may_alias)) *to = (void *)out;
 
-	for (int i = 0; i < 4; i++)
-		p.w[i] = CHQ_LOAD_RELAXED(&copy[i]);
-	if (chq_path_seal(p.w, word) != p.path.seal)
+	if (chq_path_seal(w, word) != (uint32_t)(w[3] >> 32))
 		return 0;
-	p.path.seal = 0;
-	*out = p.path;
+	to[0] = w[0];
+	to[1] = w[1];
+	to[2] = w[2];
+	to[3] = w[3] & UINT64_C(0xffffffff);
 	return 1;
 }
 

@@ -2,6 +2,14 @@
 
 #include "dataplane/stage.h"
 
+const struct chq_stage chq_stages[CHQ_STAGES] = {
+	{ "parse", chq_stage_parse },	    { "hello", chq_stage_hello },
+	{ "lookup", chq_stage_lookup },	    { "sender", chq_stage_sender },
+	{ "receiver", chq_stage_receiver }, { "replay", chq_stage_replay },
+	{ "path", chq_stage_path },	    { "quota", chq_stage_quota },
+	{ "rewrite", chq_stage_rewrite },
+};
+
 void
 chq_worker_bind(struct chq_worker *w, unsigned int index, struct chq_tables *t)
 {
@@ -27,16 +35,7 @@ chq_pipeline(struct chq_worker *w, struct chq_pkt **pkts, uint16_t n)
 	struct chq_pkt *live[CHQ_BURST];
 
 	memcpy(live, pkts, n * sizeof(struct chq_pkt *));
-	w->extra_n = 0;
-	w->today = CHQ_LOAD_RELAXED(&w->header->today);
-
-	n = chq_stage_parse(w, live, n);
-	n = chq_stage_hello(w, live, n);
-	n = chq_stage_lookup(w, live, n);
-	n = chq_stage_sender(w, live, n);
-	n = chq_stage_receiver(w, live, n);
-	n = chq_stage_replay(w, live, n);
-	n = chq_stage_path(w, live, n);
-	n = chq_stage_quota(w, live, n);
-	chq_stage_rewrite(w, live, n);
+	chq_pipeline_begin(w);
+	for (int i = 0; i < CHQ_STAGES; i++)
+		n = chq_stages[i].run(w, live, n);
 }

@@ -10,8 +10,6 @@
  *
  * None fails, allocates, locks, logs or enters the kernel. Thread: the worker's.
  */
-#include <string.h>
-
 #include "dataplane/tag.h"
 #include "dataplane/worker.h"
 
@@ -42,8 +40,24 @@ uint16_t chq_stage_path(struct chq_worker *w, struct chq_pkt **live, uint16_t n)
 uint16_t chq_stage_quota(struct chq_worker *w, struct chq_pkt **live, uint16_t n);
 
 /** Decides all that is left: new header and address, PING answered in place, refused frames dropped
- * with a NOTICE. */
-void chq_stage_rewrite(struct chq_worker *w, struct chq_pkt **live, uint16_t n);
+ * with a NOTICE. Return: 0. */
+uint16_t chq_stage_rewrite(struct chq_worker *w, struct chq_pkt **live, uint16_t n);
+
+/* The stages in their order. Each returns how many are left; the last one none. */
+struct chq_stage {
+	const char *name;
+	uint16_t (*run)(struct chq_worker *w, struct chq_pkt **live, uint16_t n);
+};
+#define CHQ_STAGES 9
+extern const struct chq_stage chq_stages[CHQ_STAGES];
+
+/* What comes before the first stage of a burst. */
+static inline void
+chq_pipeline_begin(struct chq_worker *w)
+{
+	w->extra_n = 0;
+	w->today = CHQ_LOAD_RELAXED(&w->header->today);
+}
 
 /* A packet's verdict, counted under @count. */
 static inline void
@@ -55,14 +69,13 @@ chq_decide(struct chq_worker *w, struct chq_pkt *p, enum chq_verdict verdict,
 	chq_count(w, count);
 }
 
-/* What a frame's tag is made of, for w->sip. */
+/* The key of a job, out of a record. Word by word, because a structure that was stored so and is
+ * then copied as one makes the processor wait. */
 static inline void
-chq_hdr_job(struct chq_sip_job *job, const struct chq_frame_hdr *h, struct chq_sipkey key,
-	    uint16_t payload_len)
+chq_job_key(struct chq_sip_job *job, const struct chq_sipkey *key)
 {
-	job->key = key;
-	memcpy(job->words, h, sizeof(job->words));
-	job->last = chq_sip_frame_last(payload_len);
+	job->key.k0 = CHQ_LOAD_RELAXED(&key->k0);
+	job->key.k1 = CHQ_LOAD_RELAXED(&key->k1);
 }
 
 static inline void

@@ -21,38 +21,73 @@ account_key(const struct chq_frame_hdr *h)
 	return CHQ_PARTY(CHQ_KIND_ACCOUNT, 0, CHQ_PARTY_ID(h->party));
 }
 
+/* The number of one of the two buckets that an account may be in. */
 static uint32_t
-find(const struct chq_worker *w, const struct chq_frame_hdr *h, const uint32_t at[2])
+bucket_of(const struct chq_worker *w, const struct chq_frame_hdr *h, int which)
 {
-	uint64_t key = account_key(h);
-	uint32_t slot = chq_bucket_find(&w->buckets[at[0]], key);
+	uint32_t at[2];
 
-	return slot != CHQ_SLOT_NONE ? slot : chq_bucket_find(&w->buckets[at[1]], key);
+	chq_account_buckets(account_key(h), w->account_seed, w->bucket_count, at);
+	return at[which];
 }
 
+/* As chq_bucket_find(), but all keys are compared before it branches: where in the bucket an account
+ * is cannot be foreseen. */
+static uint32_t
+bucket_find(const struct chq_bucket *b, uint64_t key)
+{
+	unsigned int hits = 0;
+
+	for (unsigned int i = 0; i < CHQ_BUCKET_ENTRIES; i++)
+		hits |= (unsigned int)(CHQ_LOAD_ACQUIRE(&b->key[i]) == key) << i;
+	for (; hits; hits &= hits - 1) {
+		int i = __builtin_ctz(hits);
+		uint32_t slot = CHQ_LOAD_RELAXED(&b->slot[i]);
+
+		CHQ_FENCE_ACQUIRE();
+		/* It may have moved to its other bucket, and the entry be another's by now. */
+		if (CHQ_LOAD_RELAXED(&b->key[i]) == key)
+			return slot;
+	}
+	return CHQ_SLOT_NONE;
+}
+
+/* Look into one bucket. Return: 1 if the key was there; its record is asked for then. */
+static int
+look(const struct chq_worker *w, struct chq_pkt *p, uint32_t bucket)
+{
+	p->to_slot = bucket_find(&w->buckets[bucket], account_key(&p->hdr));
+	if (p->to_slot < w->slots)
+		chq_fetch(&w->sessions[p->to_slot].tag_out);
+	return p->to_slot != CHQ_SLOT_NONE;
+}
+
+/* The first bucket before the second, as chq_account_find(): few accounts are in their second, so
+ * its line is asked for only then. */
 uint16_t
 chq_stage_lookup(struct chq_worker *w, struct chq_pkt **live, uint16_t n)
 {
-	uint32_t at[CHQ_BURST][2];
+	uint32_t at[CHQ_BURST];
+	uint16_t again[CHQ_BURST], more = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		const struct chq_frame_hdr *h = &live[i]->hdr;
 
-		if (has_receiver(h)) {
-			chq_account_buckets(account_key(h), w->account_seed, w->bucket_count,
-					    at[i]);
-			chq_fetch(&w->buckets[at[i][0]]);
-			chq_fetch(&w->buckets[at[i][1]]);
-		}
+		at[i] = bucket_of(w, h, 0);
+		if (has_receiver(h))
+			chq_fetch(&w->buckets[at[i]]);
 		if (h->slot < w->slots)
-			chq_fetch_sender(&w->sessions[h->slot]);
+			chq_fetch_write(&w->sessions[h->slot].tag_in);
 	}
 	for (uint16_t i = 0; i < n; i++) {
-		struct chq_pkt *p = live[i];
-
-		p->to_slot = has_receiver(&p->hdr) ? find(w, &p->hdr, at[i]) : CHQ_SLOT_NONE;
-		if (p->to_slot < w->slots)
-			chq_fetch_receiver(&w->sessions[p->to_slot]);
+		live[i]->to_slot = CHQ_SLOT_NONE;
+		if (!has_receiver(&live[i]->hdr) || look(w, live[i], at[i]))
+			continue;
+		again[more] = i;
+		at[more] = bucket_of(w, &live[i]->hdr, 1);
+		chq_fetch(&w->buckets[at[more++]]);
 	}
+	for (uint16_t i = 0; i < more; i++)
+		(void)look(w, live[again[i]], at[i]);
 	return n;
 }

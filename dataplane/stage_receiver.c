@@ -1,3 +1,4 @@
+#include "dataplane/fetch.h"
 #include "dataplane/replay.h"
 #include "dataplane/stage.h"
 #include "proto/grant.h"
@@ -50,7 +51,8 @@ denied(const struct chq_worker *w, const struct chq_pkt *p)
 static void
 grant_job(const struct chq_pkt *p, struct chq_sip_job *job)
 {
-	job->key = chq_sipkey_read(&p->to->grant_key);
+	chq_fetch_write(&p->to->seq_out);
+	chq_job_key(job, &p->to->grant_key);
 	job->words[0] = chq_grant_word0(CHQ_KIND_ACCOUNT, CHQ_PARTY_ID(p->from_ident));
 	job->words[1] = chq_grant_word1(CHQ_PARTY_ID(p->hdr.party), CHQ_GRANT_DAY(p->hdr.grant));
 }

@@ -4,16 +4,32 @@
 #include "dataplane/path.h"
 #include "dataplane/stage.h"
 
-#define FORWARDED_FLAGS (CHQ_F_HOP | CHQ_F_RECEIPT | CHQ_F_STORE)
+#define OUT_FLAGS (CHQ_F_HOP | CHQ_F_RECEIPT | CHQ_F_STORE | CHQ_F_PING)
 
-/* Number a header that goes to @s; what its tag is to be made of. */
+/*
+ * Number a datagram to @s and make its header, in the job of its tag. By whole words, for the reason
+ * given beside chq_job_key(); header_put() writes it out, and p->hdr stays as it came.
+ */
 static void
-header_number(struct chq_pkt *p, struct chq_session *s, struct chq_sipkey key,
-	      struct chq_sip_job *job)
+header_number(const struct chq_pkt *p, struct chq_session *s, struct chq_sip_job *job,
+	      uint32_t slot, uint64_t party)
 {
-	p->hdr.grant = 0;
-	p->hdr.seq = CHQ_FETCH_ADD(&s->seq_out, 1) + 1;
-	chq_hdr_job(job, &p->hdr, key, (uint16_t)(p->dgram_len - CHQ_FRAME_HDR_LEN));
+	uint8_t flags = p->hdr.flags & OUT_FLAGS;
+
+	job->words[0] = CHQ_TYPE_FRAME | (uint64_t)flags << 8 | (uint64_t)p->hdr.app << 16 |
+			(uint64_t)slot << 32;
+	job->words[1] = CHQ_FETCH_ADD(&s->seq_out, 1) + 1;
+	job->words[2] = party;
+	job->words[3] = p->hdr.message;
+	job->words[4] = 0; /* no grant */
+	job->last = chq_sip_frame_last((uint16_t)(p->dgram_len - CHQ_FRAME_HDR_LEN));
+}
+
+static void
+header_put(struct chq_pkt *p, const struct chq_sip_job *job, uint64_t tag)
+{
+	memcpy(p->dgram, job->words, sizeof(job->words));
+	memcpy(p->dgram + sizeof(job->words), &tag, sizeof(tag));
 }
 
 /* Return: 1 if it goes out under the tag of @job; 0 if it was dropped. */
@@ -21,19 +37,16 @@ static int
 forward(struct chq_worker *w, struct chq_pkt *p, struct chq_sip_job *job)
 {
 	struct chq_session *r = p->to;
-	struct chq_sipkey key = chq_sipkey_read(&r->tag_out);
 	int sound = chq_path_read(r, &p->out);
 
+	chq_job_key(job, &r->tag_out);
 	/* What was read belongs to the receiver only if the slot still does. */
 	CHQ_FENCE_ACQUIRE();
 	if (!sound || !CHQ_RX_SAME(CHQ_LOAD_RELAXED(&r->rx_ident), p->to_ident)) {
 		chq_drop(w, p, CHQ_D_PATH);
 		return 0;
 	}
-	p->hdr.flags &= FORWARDED_FLAGS;
-	p->hdr.slot = p->to_slot;
-	p->hdr.party = p->from_ident;
-	header_number(p, r, key, job);
+	header_number(p, r, job, p->to_slot, p->from_ident);
 	chq_decide(w, p, CHQ_V_TX, CHQ_C_FORWARD);
 	return 1;
 }
@@ -42,7 +55,8 @@ static int
 ping_answer(struct chq_worker *w, struct chq_pkt *p, struct chq_sip_job *job)
 {
 	p->out = p->src;
-	header_number(p, p->from, chq_sipkey_read(&p->from->tag_out), job);
+	chq_job_key(job, &p->from->tag_out);
+	header_number(p, p->from, job, p->from_slot, 0);
 	chq_decide(w, p, CHQ_V_TX, CHQ_C_PING);
 	return 1;
 }
@@ -66,7 +80,7 @@ rewrite(struct chq_worker *w, struct chq_pkt *p, struct chq_sip_job *job)
 	return forward(w, p, job);
 }
 
-void
+uint16_t
 chq_stage_rewrite(struct chq_worker *w, struct chq_pkt **live, uint16_t n)
 {
 	uint64_t tags[CHQ_BURST];
@@ -76,8 +90,7 @@ chq_stage_rewrite(struct chq_worker *w, struct chq_pkt **live, uint16_t n)
 		if (rewrite(w, live[i], &w->jobs[sends]))
 			live[sends++] = live[i];
 	w->sip->frames(w->jobs, sends, tags);
-	for (uint16_t i = 0; i < sends; i++) {
-		live[i]->hdr.tag = tags[i];
-		memcpy(live[i]->dgram, &live[i]->hdr, sizeof(live[i]->hdr));
-	}
+	for (uint16_t i = 0; i < sends; i++)
+		header_put(live[i], &w->jobs[i], tags[i]);
+	return 0;
 }

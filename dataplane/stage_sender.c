@@ -1,3 +1,6 @@
+#include <string.h>
+
+#include "dataplane/fetch.h"
 #include "dataplane/stage.h"
 
 /*
@@ -15,11 +18,15 @@ sender_find(const struct chq_worker *w, struct chq_pkt *p, struct chq_sip_job *j
 	p->from_state = CHQ_LOAD_ACQUIRE(&s->state);
 	if (p->from_state == CHQ_SESSION_FREE)
 		return CHQ_D_SLOT;
+	chq_fetch_write(s->replay);
+	if (CHQ_LOAD_RELAXED(&s->heard_s) != w->now_s)
+		chq_fetch_write(&s->rx_heard_s); /* to be written by chq_session_heard() */
 	p->from = s;
 	p->from_slot = p->hdr.slot;
 	p->from_gen = CHQ_LOAD_RELAXED(&s->gen);
-	chq_hdr_job(job, &p->hdr, chq_sipkey_read(&s->tag_in),
-		    (uint16_t)(p->dgram_len - CHQ_FRAME_HDR_LEN));
+	chq_job_key(job, &s->tag_in);
+	memcpy(job->words, &p->hdr, sizeof(job->words));
+	job->last = chq_sip_frame_last((uint16_t)(p->dgram_len - CHQ_FRAME_HDR_LEN));
 	return CHQ_C_RX;
 }
 
