@@ -23,8 +23,14 @@ static const struct limit_name {
 	size_t offset;
 	bool wide; /* uint64_t, else uint32_t */
 } limit_names[] = {
-#define NARROW(f)   { #f, "", offsetof(struct chq_conf_limits, f), false }
-#define WIDE(f, u)  { #f, u, offsetof(struct chq_conf_limits, f), true }
+#define NARROW(f)                                                  \
+	{                                                          \
+#f, "", offsetof(struct chq_conf_limits, f), false \
+	}
+#define WIDE(f, u)                                               \
+	{                                                        \
+#f, u, offsetof(struct chq_conf_limits, f), true \
+	}
 	NARROW(frames_per_second),
 	WIDE(bytes_per_second, "B"),
 	NARROW(account_frames_per_second),
@@ -147,8 +153,8 @@ limits_take(struct ctl_call *call, const struct chq_conf_limits *next, const str
 		return;
 	}
 	CHQ_LOG_WARN("limit-set", "limit=%s from=%llu to=%llu uid=%u pid=%d", n->name,
-		     (unsigned long long)limit_get(&was, n),
-		     (unsigned long long)limit_get(next, n), call->uid, call->pid);
+		     (unsigned long long)limit_get(&was, n), (unsigned long long)limit_get(next, n),
+		     call->uid, call->pid);
 }
 
 void

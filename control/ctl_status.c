@@ -34,12 +34,11 @@ status_dataplane(const struct control *ctl)
 
 	if (!dp->known)
 		return json_pack("{s:b}", "connected", 0);
-	return json_pack("{s:b, s:b, s:s, s:i, s:I, s:I, s:I, s:I, s:o}", "connected", dp_link_up(&ctl->link),
-			 "ready", dp->ready, "driver", dp->driver, "port", (int)dp->port,
-			 "generation", (json_int_t)dp->generation, "sessions_max",
-			 (json_int_t)dp->sessions_max, "accounts_max",
-			 (json_int_t)dp->accounts_max, "rx_missed", (json_int_t)dp->rx_missed,
-			 "workers", status_workers(dp));
+	return json_pack("{s:b, s:b, s:s, s:i, s:I, s:I, s:I, s:I, s:o}", "connected",
+			 dp_link_up(&ctl->link), "ready", dp->ready, "driver", dp->driver, "port",
+			 (int)dp->port, "generation", (json_int_t)dp->generation, "sessions_max",
+			 (json_int_t)dp->sessions_max, "accounts_max", (json_int_t)dp->accounts_max,
+			 "rx_missed", (json_int_t)dp->rx_missed, "workers", status_workers(dp));
 }
 
 static json_t *

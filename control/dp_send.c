@@ -70,9 +70,9 @@ dp_quotas(const struct control *ctl, struct chq_dp_server_set *m)
 	const struct chq_conf_limits *l = &ctl->limits;
 	struct chq_dp_quota ordinary = {
 		.own = dp_rate(l->frames_per_second, l->bytes_per_second, l->burst_ms, 1),
-		.account = dp_rate((uint32_t)larger(l->account_frames_per_second, l->frames_per_second),
-				   larger(l->account_bytes_per_second, l->bytes_per_second),
-				   l->burst_ms, 1),
+		.account = dp_rate(
+			(uint32_t)larger(l->account_frames_per_second, l->frames_per_second),
+			larger(l->account_bytes_per_second, l->bytes_per_second), l->burst_ms, 1),
 		.notices_per_s = l->notices_per_second,
 	};
 

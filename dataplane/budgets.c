@@ -87,7 +87,8 @@ tables_budget_settle(struct chq_tables *t, uint32_t slot)
 
 	if (!s->budget)
 		return;
-	if (s->state == CHQ_SESSION_FREE || s->budget > t->header->sessions)
+	if (s->state == CHQ_SESSION_FREE || s->state == CHQ_SESSION_PRELOGIN ||
+	    s->budget > t->header->sessions)
 		CHQ_STORE_RELAXED(&s->budget, 0);
 	else
 		t->budget_users[s->budget - 1]++;

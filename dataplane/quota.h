@@ -58,7 +58,7 @@ enum chq_quota_result {
 };
 
 /* A word of both budgets with nothing spent. */
-#define CHQ_QUOTA_IDLE(now_ns)                                      \
+#define CHQ_QUOTA_IDLE(now_ns)                                          \
 	((uint64_t)(uint32_t)((now_ns) >> CHQ_QUOTA_TICK_SHIFT) << 32 | \
 	 (uint32_t)((now_ns) >> CHQ_QUOTA_TICK_SHIFT))
 

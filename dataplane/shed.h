@@ -23,9 +23,10 @@ enum chq_shed {
 	CHQ_SHED__COUNT
 };
 
-#define CHQ_SHED_RISE_NS    UINT64_C(5000000)
-#define CHQ_SHED_RISE_POLLS 16 /* so many full polls at least: a worker that was not run for a while is none that has too much to do */
-#define CHQ_SHED_HOLD_NS    UINT64_C(500000000)
+#define CHQ_SHED_RISE_NS UINT64_C(5000000)
+#define CHQ_SHED_RISE_POLLS \
+	16 /* so many full polls at least: a worker that was not run for a while is none that has too much to do */
+#define CHQ_SHED_HOLD_NS UINT64_C(500000000)
 
 /**
  * chq_shed_why() - is this datagram shed?

@@ -3,6 +3,8 @@
  * half-done change looks like stands in sessions.c. Workers of nobody run now, but the XDP program
  * may forward: what is whole is left alone.
  */
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "dataplane/tables_priv.h"
@@ -265,6 +267,7 @@ tables_scrub(struct chq_tables *t, uint64_t now_ns)
 
 	for (int i = 0; i < CHQ_FREE__COUNT; i++)
 		t->free[i].head = t->free[i].count = 0;
+	memset(t->budget_users, 0, t->header->sessions * sizeof(*t->budget_users));
 	for (uint32_t slot = 0; slot < t->header->sessions; slot++) {
 		progress(&p, "sessions", slot, t->header->sessions);
 		session_settle(t, slot, now_s);

@@ -107,7 +107,8 @@ chq_dp_type_name(int type)
 const char *
 chq_dp_shed_name(unsigned shed)
 {
-	static const char *const name[] = { "nothing", "hello", "server", "half", "quarter", "eighth" };
+	static const char *const name[] = { "nothing", "hello",	  "server",
+					    "half",    "quarter", "eighth" };
 
 	return shed < ARRAY_LEN(name) ? name[shed] : "unknown";
 }

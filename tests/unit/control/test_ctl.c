@@ -272,6 +272,87 @@ a_session_named_as_lists_show_it_is_not_the_next_one_of_its_slot(void **state)
 	assert_int_equal(f->slot[0].state, CHQ_DP_STATE_FREE);
 }
 
+static void
+session_show_tells_the_quota_and_what_is_used_of_it(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice;
+	const char *a;
+
+	client_online(f, &alice, 1, "alice");
+	a = fixture_ctl(f, "{\"noun\":\"session\",\"verb\":\"show\",\"args\":[\"0\"]}\n");
+	assert_non_null(strstr(a, "\"class\":\"ordinary\""));
+	assert_non_null(strstr(a, "\"frames_per_second\":200"));
+	assert_non_null(strstr(a, "\"frames_used\":7"));
+	assert_non_null(strstr(a, "\"over_quota\":3"));
+	assert_non_null(strstr(a, "\"sessions_of_account\":2"));
+	assert_non_null(strstr(a, "\"frames_per_second\":400,\"bytes_per_second\":524288,"
+				  "\"frames_used\":9,\"bytes_used\":900"));
+}
+
+static void
+limit_set_is_in_force_when_it_is_answered_and_touches_no_other(void **state)
+{
+	struct fixture *f = *state;
+	struct chq_dp_server_set was;
+	const char *a;
+
+	FIX_UNTIL(f, f->ctl.dp.ready);
+	was = f->server;
+	assert_int_equal(was.quota[CHQ_QUOTA_ORDINARY].own.frames_per_s, 200);
+	assert_int_equal(was.quota[CHQ_QUOTA_ORDINARY].account.frames_per_s, 400);
+	assert_int_equal(was.quota[CHQ_QUOTA_PRELOGIN].own.frames_per_s, 4);
+	assert_int_equal(was.quota[CHQ_QUOTA_PRELOGIN].own.frames_burst, 16);
+	a = fixture_ctl(f, "{\"noun\":\"limit\",\"verb\":\"set\",\"args\":"
+			   "[\"bytes_per_second\",\"64KiB\"]}\n");
+	assert_non_null(strstr(a, "\"ok\":true"));
+	assert_non_null(strstr(a, "\"value\":65536"));
+	assert_int_equal(f->server.quota[CHQ_QUOTA_ORDINARY].own.bytes_per_s, 65536);
+	was.quota[CHQ_QUOTA_ORDINARY].own.bytes_per_s = 65536;
+	was.quota[CHQ_QUOTA_ORDINARY].own.bytes_burst = 65536;
+	assert_memory_equal(&f->server.quota[CHQ_QUOTA_ORDINARY], &was.quota[CHQ_QUOTA_ORDINARY],
+			    sizeof(was.quota[0]));
+	assert_memory_equal(&f->server.quota[CHQ_QUOTA_PRELOGIN], &was.quota[CHQ_QUOTA_PRELOGIN],
+			    sizeof(was.quota[0]));
+	a = fixture_ctl(f, "{\"noun\":\"limit\",\"verb\":\"show\"}\n");
+	assert_non_null(strstr(a, "\"limit\":\"bytes_per_second\",\"value\":65536,"
+				  "\"unit\":\"B\",\"configured\":262144"));
+	/* An account may always send what one of its sessions may. */
+	a = fixture_ctl(f, "{\"noun\":\"limit\",\"verb\":\"set\",\"args\":"
+			   "[\"frames_per_second\",\"1000\"]}\n");
+	assert_non_null(strstr(a, "\"ok\":true"));
+	assert_int_equal(f->server.quota[CHQ_QUOTA_ORDINARY].account.frames_per_s, 1000);
+}
+
+static void
+limit_that_is_none_or_out_of_bounds_is_refused_and_nothing_changes(void **state)
+{
+	static const char *const bad[] = {
+		"\"frames\",\"5\"",
+		"\"frames_per_second\",\"0\"",
+		"\"frames_per_second\",\"10000001\"",
+		"\"frames_per_second\",\"010\"",
+		"\"frames_per_second\",\"5\\n  burst: 60s\"",
+		"\"bytes_per_second\",\"5\"",
+		"\"burst\",\"61s\"",
+		"\"burst\",\"\"",
+	};
+	struct fixture *f = *state;
+	unsigned sets;
+
+	FIX_UNTIL(f, f->ctl.dp.ready);
+	sets = f->server_sets;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char line[160];
+
+		snprintf(line, sizeof(line),
+			 "{\"noun\":\"limit\",\"verb\":\"set\",\"args\":[%s]}\n", bad[i]);
+		assert_non_null(strstr(fixture_ctl(f, line), "EARGS"));
+	}
+	assert_int_equal(f->server_sets, sets);
+	assert_memory_equal(&f->ctl.limits, &f->conf.limits, sizeof(f->conf.limits));
+}
+
 static Chasqui__LoginReply *
 login_reply(struct fixture *f, const struct fix_client *c, uint64_t id)
 {
@@ -443,6 +524,9 @@ main(void)
 		T(no_answer_holds_a_hash_a_key_or_a_password),
 		T(sessions_are_shown_and_kicked_and_the_answer_comes_after),
 		T(a_session_named_as_lists_show_it_is_not_the_next_one_of_its_slot),
+		T(session_show_tells_the_quota_and_what_is_used_of_it),
+		T(limit_set_is_in_force_when_it_is_answered_and_touches_no_other),
+		T(limit_that_is_none_or_out_of_bounds_is_refused_and_nothing_changes),
 		T(a_login_is_told_session_server_time_and_expiry_and_user_show_says_online),
 		T(a_login_repeated_because_its_reply_was_lost_is_told_the_same_session),
 		T(disabling_without_a_dataplane_says_that_sessions_go_on),

@@ -141,6 +141,30 @@ session_is_sound(uint32_t slot, uint8_t *seen_free)
 	}
 }
 
+/* Who shares a word is of one account, and as many as are counted. */
+static void
+budgets_are_sound(void)
+{
+	uint32_t *users = calloc(v.t->header->sessions, sizeof(*users));
+
+	assert_non_null(users);
+	for (uint32_t slot = 0; slot < v.t->header->sessions; slot++) {
+		const struct chq_session *s = &v.t->sessions[slot];
+
+		if (!s->budget)
+			continue;
+		assert_int_not_equal(s->state, CHQ_SESSION_FREE);
+		assert_true(s->ident != 0 && s->budget <= v.t->header->sessions);
+		users[s->budget - 1]++;
+		for (uint32_t k = 0; k < slot; k++)
+			if (v.t->sessions[k].budget == s->budget)
+				assert_true(CHQ_PARTY_ID(v.t->sessions[k].ident) ==
+					    CHQ_PARTY_ID(s->ident));
+	}
+	assert_memory_equal(users, v.t->budget_users, v.t->header->sessions * sizeof(*users));
+	free(users);
+}
+
 /* Walk each account's chain: all OPEN, all of that account, no device twice. Return: receivers
  * reached. */
 static uint32_t
@@ -194,6 +218,7 @@ tables_are_sound(void)
 	assert_int_equal(used + v.t->free_count, SESSIONS);
 	assert_int_equal(unconfirmed, v.t->unconfirmed);
 	assert_int_equal(chains_are_sound(), receivers);
+	budgets_are_sound();
 }
 
 static enum chq_counter

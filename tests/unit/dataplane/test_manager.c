@@ -314,6 +314,65 @@ only_a_welcome_to_a_known_address_is_sent_for_control(void **state)
 }
 
 static void
+control_is_told_what_a_session_has_spent(void **state)
+{
+	struct fixture *f = *state;
+	struct chq_dp_quota_get get = { .h = { CHQ_DP_QUOTA_GET, sizeof(get), 77 } };
+	struct chq_quota_class *q = &f->t->header->quota[CHQ_QUOTA_ORDINARY];
+	union chq_msg out;
+
+	fixture_greet(f);
+	q->own = (struct chq_quota_price){ .frame_ticks = 1000, .frame_span = 10000 };
+	q->account = (struct chq_quota_price){ .frame_ticks = 500, .frame_span = 10000 };
+	get.ref = open_confirmed(f, 100, 10);
+	fixture_send(f, &get);
+	assert_int_equal(fixture_recv(f, &out), sizeof(out.quota));
+	assert_int_equal(out.h.type, CHQ_DP_QUOTA);
+	assert_int_equal(out.h.req, 77);
+	assert_int_equal(out.quota.err, 0);
+	assert_int_equal(out.quota.frames_used, 1); /* its first frame */
+	assert_int_equal(out.quota.sessions, 1);
+	fixture_open(f, 100, 2, 11);
+	fixture_server_frame(f, get.ref, 10, 2, "x");
+	chq_manager_round(&f->m);
+	assert_true(fixture_recv(f, &out) && out.h.type == CHQ_DP_SERVER_RX);
+	fixture_send(f, &get);
+	assert_int_equal(fixture_recv(f, &out), sizeof(out.quota));
+	assert_int_equal(out.quota.frames_used, 2);
+	assert_int_equal(out.quota.sessions, 2);
+	assert_int_equal(out.quota.account_frames_used, 1);
+	get.ref.gen++;
+	fixture_send(f, &get);
+	assert_int_equal(fixture_recv(f, &out), sizeof(out.quota));
+	assert_int_equal(out.quota.err, CHQ_ENOENT);
+}
+
+static void
+control_is_told_each_second_how_busy_workers_are(void **state)
+{
+	struct fixture *f = *state;
+	struct chq_heartbeat *beat = &f->t->header->heartbeat[0];
+	union chq_msg out;
+
+	fixture_greet(f);
+	for (int second = 1; second <= 3; second++) {
+		fixture_now_ns += CHQ_NS_PER_SEC;
+		beat->now_ns = fixture_now_ns;
+		beat->shed = (uint32_t)second - 1;
+		f->worker->idle_ns += CHQ_NS_PER_SEC / 4 * (uint64_t)second;
+		chq_manager_round(&f->m);
+		assert_int_equal(fixture_recv(f, &out), 0);
+		assert_int_equal(f->load.workers, 1);
+		assert_int_equal(f->load.worker[0].shed, second - 1);
+	}
+	assert_int_equal(f->load.worker[0].busy_permille, 250);
+	fixture_now_ns += CHQ_NS_PER_SEC; /* it hangs */
+	chq_manager_round(&f->m);
+	assert_int_equal(fixture_recv(f, &out), 0);
+	assert_int_equal(f->load.worker[0].busy_permille, 1000);
+}
+
+static void
 a_session_over_its_quota_is_told_once_a_second(void **state)
 {
 	struct fixture *f = *state;
@@ -474,6 +533,8 @@ main(void)
 		T(a_frame_from_control_is_numbered_sealed_and_tagged),
 		T(a_frame_from_elsewhere_is_told_and_asked_for_its_path),
 		T(only_a_welcome_to_a_known_address_is_sent_for_control),
+		T(control_is_told_what_a_session_has_spent),
+		T(control_is_told_each_second_how_busy_workers_are),
 		T(a_session_over_its_quota_is_told_once_a_second),
 		T(a_number_is_sealed_up_to_2_to_the_28th_and_no_further),
 		T(a_number_is_opened_up_to_2_to_the_28th_and_no_further),

@@ -191,6 +191,114 @@ class_without_prices_writes_nothing(void **state)
 	assert_true(word == 77);
 }
 
+/* --- a price under overload --- */
+
+static void
+squeezed_prices_are_doubled_and_an_idle_budget_still_pays_them(void **state)
+{
+	struct chq_quota_price q = { .frame_ticks = 100, .frame_span = 1000 };
+	static const int frames[] = { 10, 5, 2, 1, 1 };
+
+	(void)state;
+	for (uint32_t squeeze = 0; squeeze < 5; squeeze++) {
+		uint64_t word = CHQ_QUOTA_IDLE(T0_NS);
+		int taken = 0;
+
+		while (chq_quota_spend(&word, &q, T0_NS, 1, squeeze) == CHQ_QUOTA_SPENT)
+			taken++;
+		assert_int_equal(taken, frames[squeeze]);
+	}
+	assert_int_equal(chq_quota_squeezed(1000, 1000, 3), 1000);
+	assert_int_equal(chq_quota_squeezed(1001, 1000, 3), 1001); /* never affordable: stays so */
+	assert_int_equal(chq_quota_squeezed(0, 1000, 3), 0);
+	assert_int_equal(chq_quota_squeezed(CHQ_QUOTA_SPAN_MAX, CHQ_QUOTA_SPAN_MAX, 3),
+			 CHQ_QUOTA_SPAN_MAX);
+}
+
+static void
+what_is_used_of_a_budget_is_told_in_its_units(void **state)
+{
+	struct chq_quota_price q = {
+		.frame_ticks = 1000, .frame_span = 10000, .kib_ns = 1024 * TICK, .byte_span = 5000
+	};
+	uint64_t word = CHQ_QUOTA_IDLE(T0_NS);
+
+	(void)state;
+	assert_true(chq_quota_idle(word, &q, T0_NS));
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(chq_quota_spend(&word, &q, T0_NS, 700, 0), CHQ_QUOTA_SPENT);
+	assert_int_equal(chq_quota_frames_used(word, &q, T0_NS), 3);
+	assert_int_equal(chq_quota_bytes_used(word, &q, T0_NS), 2100);
+	assert_int_equal(chq_quota_frames_used(word, &q, T0_NS + 1000 * TICK), 2);
+	assert_int_equal(chq_quota_bytes_used(word, &q, T0_NS + 1000 * TICK), 1100);
+	assert_false(chq_quota_idle(word, &q, T0_NS + 2999 * TICK));
+	assert_true(chq_quota_idle(word, &q, T0_NS + 3000 * TICK));
+	assert_int_equal(chq_quota_frames_used(word, &(struct chq_quota_price){ 0 }, T0_NS), 0);
+}
+
+/* --- a session and its account --- */
+
+static void
+what_the_session_refuses_costs_the_account_nothing(void **state)
+{
+	struct chq_quota_class q = { .own = { .frame_ticks = 100, .frame_span = 300 },
+				     .account = { .frame_ticks = 50, .frame_span = 200 } };
+	uint64_t own = CHQ_QUOTA_IDLE(T0_NS), shared = CHQ_QUOTA_IDLE(T0_NS), was;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(chq_quota_frame(&own, &shared, &q, T0_NS, 1, 0), CHQ_QUOTA_SPENT);
+	was = shared;
+	assert_int_equal(chq_quota_frame(&own, &shared, &q, T0_NS, 1, 0), CHQ_QUOTA_OVER_FRAMES);
+	assert_true(shared == was);
+	own = CHQ_QUOTA_IDLE(T0_NS); /* another device */
+	assert_int_equal(chq_quota_frame(&own, &shared, &q, T0_NS, 1, 0), CHQ_QUOTA_SPENT);
+	assert_int_equal(chq_quota_frame(&own, &shared, &q, T0_NS, 1, 0), CHQ_QUOTA_OVER_ACCOUNT);
+	assert_int_equal(chq_quota_frame(&own, NULL, &q, T0_NS, 1, 0), CHQ_QUOTA_SPENT);
+}
+
+struct device {
+	uint64_t own;
+	uint64_t *shared;
+	const struct chq_quota_class *q;
+	pthread_barrier_t *start;
+	long taken;
+};
+
+static void *
+send_on(void *arg)
+{
+	struct device *d = arg;
+
+	pthread_barrier_wait(d->start);
+	for (int i = 0; i < 300000; i++)
+		d->taken += chq_quota_frame(&d->own, d->shared, d->q, T0_NS, 1, 0) ==
+			    CHQ_QUOTA_SPENT;
+	return NULL;
+}
+
+static void
+two_devices_on_two_workers_send_no_more_than_their_account_may(void **state)
+{
+	struct chq_quota_class q = { .own = { .frame_ticks = 10, .frame_span = 4000000 },
+				     .account = { .frame_ticks = 10, .frame_span = 4000000 } };
+	uint64_t shared = CHQ_QUOTA_IDLE(T0_NS);
+	pthread_barrier_t start;
+	struct device d[2];
+	pthread_t threads[2];
+
+	(void)state;
+	assert_int_equal(pthread_barrier_init(&start, NULL, 2), 0);
+	for (int i = 0; i < 2; i++) {
+		d[i] = (struct device){ CHQ_QUOTA_IDLE(T0_NS), &shared, &q, &start, 0 };
+		assert_int_equal(pthread_create(&threads[i], NULL, send_on, &d[i]), 0);
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(d[0].taken + d[1].taken, 400000);
+	pthread_barrier_destroy(&start);
+}
+
 /* --- what is said of it --- */
 
 static void
@@ -237,6 +345,10 @@ main(void)
 			session_spends_its_burst_and_then_its_rate_at_every_point_of_the_clocks_circle),
 		cmocka_unit_test(word_that_is_ahead_of_every_clock_begins_anew),
 		cmocka_unit_test(class_without_prices_writes_nothing),
+		cmocka_unit_test(squeezed_prices_are_doubled_and_an_idle_budget_still_pays_them),
+		cmocka_unit_test(what_is_used_of_a_budget_is_told_in_its_units),
+		cmocka_unit_test(what_the_session_refuses_costs_the_account_nothing),
+		cmocka_unit_test(two_devices_on_two_workers_send_no_more_than_their_account_may),
 		cmocka_unit_test(session_is_told_too_fast_once_a_second_by_the_worker),
 		cmocka_unit_test(two_writers_spend_no_more_than_the_burst),
 	};
