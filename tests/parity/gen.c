@@ -80,13 +80,25 @@ gen_init(struct gen *g, struct chq_tables *t, uint64_t seed)
 	gen_scene(g);
 }
 
+/* Up to the last second in which somebody is not silent, or not expired, or the one behind it. */
+static uint64_t
+pause_to_edge(struct gen *g)
+{
+	const struct gen_peer *p = &g->peer[gen_below(g, GEN_PEERS)];
+	const struct chq_session *s = &g->t->sessions[p->ref.slot];
+	uint64_t s_at = gen_one_in(g, 2) ? s->rx_heard_s + GEN_SILENCE_S : s->rx_expires_s;
+	uint64_t at = (s_at + gen_below(g, 2)) * CHQ_NS_PER_SEC + gen_below(g, 900000000);
+
+	return at > g->now_ns && at - g->now_ns < 100 * CHQ_NS_PER_SEC ? at - g->now_ns : 0;
+}
+
 static uint64_t
 pause_ns(struct gen *g)
 {
 	if (g->flood)
 		return gen_below(g, 2000);
 	switch (gen_below(g, 20000)) {
-	case 0: return gen_rnd64(g) % (100 * CHQ_NS_PER_SEC); /* beyond silence */
+	case 0: return pause_to_edge(g);
 	case 1 ... 4: return gen_rnd64(g) % (20 * CHQ_NS_PER_SEC);
 	case 5 ... 200: return gen_below(g, 100000000);
 	default: return gen_below(g, 400000);

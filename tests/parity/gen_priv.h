@@ -4,6 +4,8 @@
 
 #define GEN_DGRAM_MAX 5800
 
+#define GEN_SILENCE_S 90
+
 /* A datagram and where it comes from, before anything is put around it. */
 struct gen_dgram {
 	uint8_t b[GEN_DGRAM_MAX];

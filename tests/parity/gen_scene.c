@@ -180,7 +180,7 @@ gen_confirm(struct gen *g, struct chq_dp_ref ref)
 static void
 server_set(struct gen *g)
 {
-	struct chq_dp_server_set m = { .server_id = 7, .silence_s = 90 };
+	struct chq_dp_server_set m = { .server_id = 7, .silence_s = GEN_SILENCE_S };
 
 	for (int i = 0; i < CHQ_TABLE_QUOTAS; i++)
 		m.quota[i] = (struct chq_dp_quota){ .own = { 20, 10, 8 * 1024, 4 * 1024 },
@@ -297,7 +297,7 @@ header_change(struct gen *g)
 
 	switch (gen_below(g, 6)) {
 	case 0: h->retry_ok = !h->retry_ok || gen_below(g, 4); break;
-	case 1: h->silence_s = gen_one_in(g, 4) ? 0 : 90; break;
+	case 1: h->silence_s = gen_one_in(g, 4) ? 0 : GEN_SILENCE_S; break;
 	case 2: h->today = (uint16_t)(TODAY + gen_below(g, 3)); break;
 	case 3: h->cookie[gen_below(g, 2)].number = 0; break;
 	case 4: h->path_secret = key_new(g); break;

@@ -107,7 +107,7 @@ side_worker_run(struct side_worker *s, const struct gen_frame *f, struct outcome
 	out->fate = FATE_DROPPED;
 	chq_worker_set_clock(s->w, f->now_ns);
 	c = chq_eth_parse(&s->rx, &s->p);
-	if (c == CHQ_C_RX && f->len > SIDE_PIECE_MAX)
+	if (c == CHQ_C_RX && s->p.dgram + s->p.dgram_len > s->p.l2 + SIDE_PIECE_MAX)
 		c = CHQ_D_SEGMENTS;
 	if (c == CHQ_C_RX) {
 		judge(s, out);
