@@ -158,13 +158,26 @@ run_only(const struct options *o, struct parity *p)
 	return parity_chunk(p, o->only, o->until + 1);
 }
 
+static void
+tell(const struct options *o, const struct parity *p, const struct state *s, uint64_t began)
+{
+	if (o->has_only)
+		parity_print(p);
+	else if (o->json)
+		state_json(s, (double)(chq_mono_ns() - began) / 1e9);
+	else
+		printf("%" PRIu64 " packets, %" PRIu64 " mismatches, %" PRIu64 " handed up\n",
+		       s->totals.frames, s->totals.mismatches, s->totals.fate[FATE_UP]);
+}
+
+/* Return: 0; 1. */
 static int
 run_any(const struct options *o, struct side_program *program)
 {
 	static struct parity p;
 	struct state s = { .seed = o->seed };
 	uint64_t began = chq_mono_ns();
-	int rc = parity_init(&p, program);
+	int rc = parity_init(&p, program), seen = 0;
 
 	if (rc == 0 && o->resume)
 		rc = state_read(o->resume, &s);
@@ -172,19 +185,14 @@ run_any(const struct options *o, struct side_program *program)
 		rc = 0;
 	if (rc == 0)
 		rc = o->has_only ? run_only(o, &p) : run(o, &p, &s);
-	if (rc)
+	if (rc) {
 		fprintf(stderr, "parity: %s\n", chq_strerror(rc));
-	else if (o->has_only)
-		parity_print(&p);
-	else if (o->json)
-		state_json(&s, (double)(chq_mono_ns() - began) / 1e9);
-	else
-		printf("%" PRIu64 " packets, %" PRIu64 " mismatches, %" PRIu64 " handed up\n",
-		       s.totals.frames, s.totals.mismatches, s.totals.fate[FATE_UP]);
-	if (rc == 0 && !o->has_only && s.totals.mismatches == 0)
-		rc = seen_check(&s.totals);
+	} else {
+		seen = o->has_only || s.totals.mismatches ? 0 : seen_check(&s.totals);
+		tell(o, &p, &s, began);
+	}
 	parity_deinit(&p);
-	return rc || p.totals.mismatches ? 1 : 0;
+	return rc || seen || p.totals.mismatches || s.totals.mismatches ? 1 : 0;
 }
 
 int
