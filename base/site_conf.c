@@ -8,7 +8,8 @@
 #include "base/array.h"
 #include "base/err.h"
 
-static const char *const driver_words[] = { "auto", "dpdk", "af_xdp", "socket", NULL };
+static const char *const driver_words[] = { "auto", "dpdk", "af_xdp", "xdp", "socket", NULL };
+static const char *const xdp_mode_words[] = { "auto", "native", "generic", NULL };
 static const char *const hugepage_words[] = { "auto", "off", "required", NULL };
 static const char *const table_words[] = { "auto", "bpf", "huge", "file", NULL };
 static const char *const level_words[] = { "error", "warn", "info", "debug", NULL };
@@ -106,7 +107,9 @@ static const struct chq_conf_key site_keys[] = {
 	{ "dataplane.driver", CHQ_CONF_WORD, AT(dataplane.driver), 0, 0, "auto",
 	  "How frames come in and go out", driver_words, NULL },
 	{ "dataplane.interfaces", CHQ_CONF_STRINGS, AT(dataplane.interfaces), 1, 15, "[]",
-	  "Kernel network interfaces of the driver af_xdp", NULL, check_name },
+	  "Kernel network interfaces of the drivers af_xdp and xdp", NULL, check_name },
+	{ "dataplane.xdp_mode", CHQ_CONF_WORD, AT(dataplane.xdp_mode), 0, 0, "auto",
+	  "How the XDP program stands on them: native in the card's driver, or generic; auto takes native where it can be had", xdp_mode_words, NULL },
 	{ "dataplane.ports", CHQ_CONF_STRINGS, AT(dataplane.ports), 1, 255, "[]",
 	  "Ports of the driver dpdk: PCI addresses, or virtual devices with their arguments", NULL, NULL },
 	{ "dataplane.addresses", CHQ_CONF_STRINGS, AT(dataplane.addresses), 1, 45, "[]",
@@ -212,6 +215,8 @@ check_dataplane(const struct chq_site_conf *c, const char **path)
 		return "dpdk needs dataplane.ports";
 	if (c->dataplane.driver == CHQ_DRIVER_AF_XDP && c->dataplane.interfaces.count == 0)
 		return "af_xdp needs dataplane.interfaces";
+	if (c->dataplane.driver == CHQ_DRIVER_XDP && c->dataplane.interfaces.count == 0)
+		return "xdp needs dataplane.interfaces";
 	*path = "dataplane.cores";
 	if (c->dataplane.cores.count && c->dataplane.cores.count != c->dataplane.workers)
 		return "one core for each of dataplane.workers is expected";

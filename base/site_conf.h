@@ -10,12 +10,14 @@
 #define CHQ_SITE_CONF_PATH "/etc/chasqui/chasqui.yaml"
 
 enum chq_conf_driver {
-	CHQ_DRIVER_AUTO, /* dpdk if ports are listed, else af_xdp if interfaces are, else socket */
+	CHQ_DRIVER_AUTO, /* dpdk if ports are listed, else af_xdp, xdp if interfaces are; else socket */
 	CHQ_DRIVER_DPDK,
 	CHQ_DRIVER_AF_XDP,
+	CHQ_DRIVER_XDP,
 	CHQ_DRIVER_SOCKET,
 	CHQ_DRIVER__COUNT
 };
+enum chq_conf_xdp_mode { CHQ_XDP_MODE_AUTO, CHQ_XDP_MODE_NATIVE, CHQ_XDP_MODE_GENERIC };
 enum chq_conf_hugepages { CHQ_HUGEPAGES_AUTO, CHQ_HUGEPAGES_OFF, CHQ_HUGEPAGES_REQUIRED };
 enum chq_conf_tables { CHQ_TABLES_AUTO, CHQ_TABLES_BPF, CHQ_TABLES_HUGE, CHQ_TABLES_FILE };
 
@@ -49,6 +51,7 @@ struct chq_site_conf {
 		char *instance;
 		uint32_t driver; /* enum chq_conf_driver */
 		struct chq_conf_strings interfaces;
+		uint32_t xdp_mode; /* enum chq_conf_xdp_mode */
 		struct chq_conf_strings ports;
 		struct chq_conf_strings addresses; /* numeric, IPv4 or IPv6 */
 		uint32_t workers;

@@ -4,6 +4,7 @@
 #include <ifaddrs.h>
 #include <jansson.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <netpacket/packet.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,6 +138,45 @@ read_mtu(int fd, const char *ifname)
 	return req.ifr_mtu > UINT16_MAX ? UINT16_MAX : (uint16_t)req.ifr_mtu;
 }
 
+/* All zero where there is no Ethernet. */
+static void
+read_mac(int fd, const char *ifname, uint8_t mac[6])
+{
+	struct ifreq req = { 0 };
+
+	memset(mac, 0, 6);
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", ifname);
+	if (fd >= 0 && ioctl(fd, SIOCGIFHWADDR, &req) == 0 &&
+	    req.ifr_hwaddr.sa_family == ARPHRD_ETHER)
+		memcpy(mac, req.ifr_hwaddr.sa_data, 6);
+}
+
+static void
+set_mac(struct chq_port *port, const uint8_t mac[6])
+{
+	if (memcmp(port->mac, mac, sizeof(port->mac)) != 0)
+		memcpy(port->mac, mac, sizeof(port->mac));
+}
+
+int
+chq_addrs_port_add(struct chq_header *header, const char *ifname)
+{
+	unsigned int ifindex = if_nametoindex(ifname);
+	uint8_t mac[6];
+	int fd, port;
+
+	if (ifindex == 0)
+		return CHQ_ENODEV;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	read_mac(fd, ifname, mac);
+	port = chq_port_add(header, ifindex, NULL, read_mtu(fd, ifname));
+	if (port >= 0)
+		set_mac(&header->port_info[port], mac);
+	if (fd >= 0)
+		close(fd);
+	return port;
+}
+
 /* One address of an interface; the interface gets a port once it has one of ours. */
 static int
 take_address(struct chq_header *header, const struct chq_listen *listen, const struct ifaddrs *ifa,
@@ -166,8 +206,8 @@ take_mac(struct chq_header *header, const struct ifaddrs *ifa)
 	const uint8_t *mac = sll->sll_halen == sizeof(none) ? sll->sll_addr : none;
 	int port = chq_port_find(header, (uint32_t)sll->sll_ifindex);
 
-	if (port >= 0 && memcmp(header->port_info[port].mac, mac, sizeof(none)) != 0)
-		memcpy(header->port_info[port].mac, mac, sizeof(none));
+	if (port >= 0)
+		set_mac(&header->port_info[port], mac);
 }
 
 int

@@ -34,6 +34,12 @@ int chq_addrs_add_listed(struct chq_header *header, const struct chq_site_conf *
 void chq_addrs_withdraw(struct chq_header *header, uint64_t seen);
 
 /**
+ * chq_addrs_port_add() - the index of a kernel interface in header->port_info, with its MAC and MTU of now.
+ * Return: index >= 0; CHQ_ENODEV; CHQ_EFULL.
+ */
+int chq_addrs_port_add(struct chq_header *header, const char *ifname);
+
+/**
  * chq_addrs_scan() - what the kernel says of its interfaces now: addresses, MACs and MTUs of those that are up.
  * @only: names of the interfaces to look at; NULL: all.
  * @seen: the bits of the addresses that are there are set; may be NULL.

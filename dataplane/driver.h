@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/site_conf.h"
+#include "dataplane/counters.h"
 #include "dataplane/pkt.h"
 
 struct chq_manager;
@@ -13,7 +14,7 @@ struct chq_worker;
 struct chq_driver;
 
 struct chq_driver_ops {
-	const char *name; /* "dpdk", "af_xdp", "socket" */
+	const char *name; /* "dpdk", "af_xdp", "xdp", "socket" */
 
 	/**
 	 * open() - take the ports; fill header->port_info/local (manager thread, at start).
@@ -62,6 +63,13 @@ struct chq_driver_ops {
 	/** missed() - packets that the ports lost before a worker saw them, since the start. Manager thread. May be NULL. */
 	uint64_t (*missed)(struct chq_driver *d);
 
+	/** quiet() - before the workers are stopped: nothing is handed to them any more. Manager thread. May be NULL. */
+	void (*quiet)(struct chq_driver *d);
+
+	/** counts() - add what counted beside the workers: the XDP program, since it was first attached. Manager thread. May
+	 * be NULL. */
+	void (*counts)(struct chq_driver *d, uint64_t counts[CHQ_C__COUNT]);
+
 	/** close() - give everything back. @detach: also remove what is made to outlive the process. */
 	void (*close)(struct chq_driver *d, int detach);
 };
@@ -71,6 +79,9 @@ struct chq_driver {
 };
 
 extern const struct chq_driver_ops chq_driver_socket;
+#ifdef CHQ_HAVE_XDP
+extern const struct chq_driver_ops chq_driver_xdp;
+#endif
 #ifdef CHQ_HAVE_DPDK
 extern const struct chq_driver_ops chq_driver_dpdk;
 #ifdef CHQ_HAVE_XDP

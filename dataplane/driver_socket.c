@@ -30,19 +30,14 @@ sock_driver(struct chq_driver *d)
 /* --- addresses --- */
 
 static void
-locals_refresh(struct chq_sock_driver *sd)
+sock_refresh(struct chq_driver *d)
 {
+	struct chq_sock_driver *sd = sock_driver(d);
 	int rc = chq_addrs_scan(sd->header, &sd->listen, NULL, NULL);
 
 	if (rc && rc != sd->scan_told)
 		CHQ_LOG_WARN("local-addresses-incomplete", "reason=\"%s\"", chq_strerror(rc));
 	sd->scan_told = rc;
-}
-
-static void
-sock_refresh(struct chq_driver *d)
-{
-	locals_refresh(sock_driver(d));
 }
 
 /* --- sockets --- */
@@ -180,17 +175,13 @@ worker_close(struct chq_sock_driver *sd, struct chq_sock_worker *sw)
 
 /* --- life --- */
 
-static void
-sock_close(struct chq_driver *d, int detach)
+void
+chq_sock_deinit(struct chq_sock_driver *sd)
 {
-	struct chq_sock_driver *sd = sock_driver(d);
-
-	(void)detach; /* nothing of ours outlives the process */
 	for (unsigned i = 0; sd->worker && i < sd->n_workers; i++)
 		worker_close(sd, &sd->worker[i]);
 	free(sd->worker);
 	free(sd->thread);
-	free(sd);
 }
 
 static int
@@ -209,6 +200,32 @@ sock_alloc(struct chq_sock_driver *sd, unsigned workers)
 	return 0;
 }
 
+int
+chq_sock_init(struct chq_sock_driver *sd, const struct chq_driver_ops *ops,
+	      const struct chq_site_conf *conf, const struct chq_tables *t, char *err,
+	      size_t err_size)
+{
+	int rc;
+
+	*sd = (struct chq_sock_driver){ .d.ops = ops, .conf = conf, .header = t->header };
+	rc = chq_listen_parse(&sd->listen, &conf->listen, err, err_size);
+	if (!rc)
+		rc = sock_alloc(sd, conf->dataplane.workers);
+	for (unsigned i = 0; !rc && i < sd->n_workers; i++)
+		rc = worker_open(sd, &sd->worker[i], err, err_size, &conf->listen);
+	if (rc && !err[0])
+		snprintf(err, err_size, "%s", chq_strerror(rc));
+	return rc;
+}
+
+static void
+sock_close(struct chq_driver *d, int detach)
+{
+	(void)detach; /* nothing of ours outlives the process */
+	chq_sock_deinit(sock_driver(d));
+	free(sock_driver(d));
+}
+
 static int
 sock_open(struct chq_driver **out, const struct chq_site_conf *conf, struct chq_tables *t,
 	  char *err, size_t err_size)
@@ -218,21 +235,12 @@ sock_open(struct chq_driver **out, const struct chq_site_conf *conf, struct chq_
 
 	if (!sd)
 		return CHQ_ENOMEM;
-	sd->d.ops = &chq_driver_socket;
-	sd->conf = conf;
-	sd->header = t->header;
-	rc = chq_listen_parse(&sd->listen, &conf->listen, err, err_size);
-	if (!rc)
-		rc = sock_alloc(sd, conf->dataplane.workers);
-	for (unsigned i = 0; !rc && i < sd->n_workers; i++)
-		rc = worker_open(sd, &sd->worker[i], err, err_size, &conf->listen);
+	rc = chq_sock_init(sd, &chq_driver_socket, conf, t, err, err_size);
 	if (rc) {
-		if (!err[0])
-			snprintf(err, err_size, "%s", chq_strerror(rc));
 		sock_close(&sd->d, 0);
 		return rc;
 	}
-	locals_refresh(sd);
+	sock_refresh(&sd->d);
 	*out = &sd->d;
 	return 0;
 }
@@ -262,8 +270,8 @@ pin(const struct chq_sock_driver *sd, unsigned i)
 			     (unsigned)cores->items[i], chq_strerror(rc));
 }
 
-static int
-sock_start(struct chq_driver *d, struct chq_worker **workers, unsigned n)
+int
+chq_sock_start(struct chq_driver *d, struct chq_worker **workers, unsigned n)
 {
 	struct chq_sock_driver *sd = sock_driver(d);
 	int rc;
@@ -278,8 +286,8 @@ sock_start(struct chq_driver *d, struct chq_worker **workers, unsigned n)
 	return 0;
 }
 
-static void
-sock_join(struct chq_driver *d)
+void
+chq_sock_join(struct chq_driver *d)
 {
 	struct chq_sock_driver *sd = sock_driver(d);
 
@@ -288,16 +296,16 @@ sock_join(struct chq_driver *d)
 	sd->n_threads = 0;
 }
 
-static void
-sock_free(struct chq_driver *d, struct chq_worker *w, struct chq_pkt *p)
+void
+chq_sock_free(struct chq_driver *d, struct chq_worker *w, struct chq_pkt *p)
 {
 	(void)d; /* buffers are the worker's, taken anew by each rx() */
 	(void)w;
 	(void)p;
 }
 
-static void
-sock_wake(struct chq_driver *d, struct chq_worker *w)
+void
+chq_sock_wake(struct chq_driver *d, struct chq_worker *w)
 {
 	struct chq_sock_driver *sd = sock_driver(d);
 	uint64_t one = 1;
@@ -339,8 +347,8 @@ sock_missed(struct chq_driver *d)
 	return sum;
 }
 
-static json_t *
-sock_describe(struct chq_driver *d)
+json_t *
+chq_sock_describe(struct chq_driver *d)
 {
 	struct chq_sock_driver *sd = sock_driver(d);
 	json_t *ports = json_array();
@@ -362,15 +370,15 @@ sock_describe(struct chq_driver *d)
 const struct chq_driver_ops chq_driver_socket = {
 	.name = "socket",
 	.open = sock_open,
-	.start = sock_start,
-	.join = sock_join,
+	.start = chq_sock_start,
+	.join = chq_sock_join,
 	.rx = chq_sock_rx,
 	.tx = chq_sock_tx,
 	.tx_new = chq_sock_tx_new,
-	.free = sock_free,
-	.wake = sock_wake,
+	.free = chq_sock_free,
+	.wake = chq_sock_wake,
 	.refresh = sock_refresh,
-	.describe = sock_describe,
+	.describe = chq_sock_describe,
 	.missed = sock_missed,
 	.close = sock_close,
 };

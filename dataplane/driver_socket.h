@@ -1,7 +1,7 @@
 #pragma once
 /*
  * dataplane/driver_socket: plain kernel UDP sockets, for containers and laptops. Inside of the driver: what
- * driver_socket.c (sockets, addresses) and driver_socket_io.c (bursts) share.
+ * driver_socket.c (sockets, addresses) and driver_socket_io.c (bursts) share, and what the driver xdp takes from them.
  *
  * Each worker has one socket per listen address (SO_REUSEPORT when there are several workers) and an eventfd that
  * ends its wait. A worker waits in the kernel for at most CHQ_SOCK_WAIT_MS when nothing comes; the manager wakes it
@@ -69,6 +69,21 @@ struct chq_sock_driver {
 	int scan_told; /* manager only: what the last look at addresses said; was logged */
 };
 
+/**
+ * chq_sock_init() - sockets for all workers, by @ops' driver. @err: as with open().
+ * Return: as open(); also on failure chq_sock_deinit() gives everything back.
+ */
+int chq_sock_init(struct chq_sock_driver *sd, const struct chq_driver_ops *ops,
+		  const struct chq_site_conf *conf, const struct chq_tables *t, char *err,
+		  size_t err_size);
+void chq_sock_deinit(struct chq_sock_driver *sd);
+
+/* Functions of struct chq_driver_ops that the drivers socket and xdp share. */
+int chq_sock_start(struct chq_driver *d, struct chq_worker **workers, unsigned n);
+void chq_sock_join(struct chq_driver *d);
+void chq_sock_free(struct chq_driver *d, struct chq_worker *w, struct chq_pkt *p);
+void chq_sock_wake(struct chq_driver *d, struct chq_worker *w);
+struct json_t *chq_sock_describe(struct chq_driver *d);
 uint16_t chq_sock_rx(struct chq_driver *d, struct chq_worker *w, struct chq_pkt **pkts);
 void chq_sock_tx(struct chq_driver *d, struct chq_worker *w, struct chq_pkt **pkts, uint16_t n);
 void chq_sock_tx_new(struct chq_driver *d, struct chq_worker *w, const struct chq_path *to,

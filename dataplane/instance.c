@@ -10,11 +10,12 @@
 
 #include "base/err.h"
 #include "base/lock.h"
+#include "base/log.h"
 #include "dataplane/driver_order.h"
 #include "dataplane/kernel_tap.h"
 #ifdef CHQ_HAVE_XDP
 #include "dataplane/napi.h"
-#include "dataplane/xdp_link.h"
+#include "dataplane/xdp_json.h"
 #endif
 
 #define LOCK_TRIES   20
@@ -128,10 +129,7 @@ names_json(const char *dir)
 static void
 link_json(const struct chq_xdp_status *s, void *arg)
 {
-	json_array_append_new(arg,
-			      json_pack("{s:s, s:b, s:I, s:s}", "interface", s->ifname, "present",
-					(int)(s->ifindex != 0), "program", (json_int_t)s->prog_id,
-					"mode", s->native ? "native" : "generic"));
+	json_array_append_new(arg, chq_xdp_status_json(s));
 }
 #endif
 
@@ -164,6 +162,44 @@ chq_instance_status(const struct chq_instance *in)
 			 "pins_dir", in->pins, "pins", names_json(in->pins), "table_files",
 			 names_json(files), "huge_files", names_json(huge), "links",
 			 links_json(in));
+}
+
+#ifdef CHQ_HAVE_XDP
+struct strays {
+	const struct chq_conf_strings *kept;
+	const char *dir;
+};
+
+static void
+drop_stray(const struct chq_xdp_status *s, void *arg)
+{
+	const struct strays *strays = arg;
+
+	for (size_t i = 0; strays->kept && i < strays->kept->count; i++) {
+		if (!strcmp(strays->kept->items[i], s->ifname))
+			return;
+	}
+	chq_xdp_detach(strays->dir, s->ifname);
+	CHQ_LOG_WARN("xdp-detached",
+		     "interface=%s reason=\"an earlier start has attached it, this one does not "
+		     "use it\"",
+		     s->ifname);
+}
+#endif
+
+void
+chq_instance_drop_strays(const struct chq_instance *in, enum chq_conf_driver driver)
+{
+#ifdef CHQ_HAVE_XDP
+	bool programs = driver == CHQ_DRIVER_XDP || driver == CHQ_DRIVER_AF_XDP;
+	struct strays strays = { programs ? &in->conf->dataplane.interfaces : NULL, in->pins };
+
+	chq_xdp_list(in->pins, drop_stray, &strays);
+	if (driver != CHQ_DRIVER_AF_XDP)
+		chq_napi_detach(in->pins);
+#else
+	(void)in, (void)driver;
+#endif
 }
 
 /* Is that bpffs one that chq_tables_open() has mounted? It names itself so. */

@@ -25,6 +25,12 @@ int chq_instance_lock(const struct chq_instance *in, pid_t *holder);
 json_t *chq_instance_status(const struct chq_instance *in);
 
 /**
+ * chq_instance_drop_strays() - take programs and settings off interfaces that an earlier start has used and @driver does
+ * not: a program would keep from it what clients send. Logged. The caller holds the lock.
+ */
+void chq_instance_drop_strays(const struct chq_instance *in, enum chq_conf_driver driver);
+
+/**
  * chq_instance_detach() - remove programs, links, pins and tables. The caller holds the lock.
  * @err: at least 256 bytes: on failure a text for operators.
  * Return: how many things were removed; CHQ_ELOCKED (a process works on the tables: nothing was removed); a negated errno.

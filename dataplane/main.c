@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "dataplane/driver_order.h"
 #include "dataplane/instance.h"
 #include "dataplane/run.h"
 #include "proto/aead.h"
@@ -35,7 +36,7 @@ static const char usage[] =
 	"  detach   take the program off the interfaces and forget all sessions\n"
 	"\n"
 	"  -c, --config FILE   configuration (default " CHQ_SITE_CONF_PATH ")\n"
-	"      --driver NAME   auto, dpdk, af_xdp or socket, instead of the configured one\n"
+	"      --driver NAME   auto, dpdk, af_xdp, xdp or socket, instead of the configured one\n"
 	"      --detach        with run: detach at the end\n"
 	"  -o, --output FORM   with status: text or json\n"
 	"  -h, --help          this text\n"
@@ -62,17 +63,28 @@ print_names(const json_t *names)
 }
 
 static void
+print_link(const json_t *link)
+{
+	const json_t *program = json_object_get(link, "program");
+	const char *since = json_string_value(json_object_get(program, "since"));
+	const char *why = json_string_value(json_object_get(link, "why_generic"));
+	const char *driver = json_string_value(json_object_get(link, "driver"));
+
+	printf("program on %s: id %lld, %s%s%s%s%s%s%s%s\n",
+	       json_string_value(json_object_get(link, "interface")),
+	       json_integer_value(json_object_get(program, "id")),
+	       json_string_value(json_object_get(link, "mode")), why ? " (" : "", why ? why : "",
+	       why ? ")" : "", driver ? ", driver " : "", driver ? driver : "",
+	       since && *since ? ", since " : "", since ? since : "");
+}
+
+static void
 print_links(const json_t *links)
 {
 	const json_t *link;
 	size_t i;
 
-	json_array_foreach(links, i, link) printf(
-		"program on %s: id %lld, %s%s\n",
-		json_string_value(json_object_get(link, "interface")),
-		json_integer_value(json_object_get(link, "program")),
-		json_string_value(json_object_get(link, "mode")),
-		json_is_true(json_object_get(link, "present")) ? "" : " (interface is gone)");
+	json_array_foreach(links, i, link) print_link(link);
 	if (json_array_size(links) == 0)
 		printf("program on interfaces: none\n");
 }
@@ -160,18 +172,6 @@ static const struct {
 
 /* --- command line --- */
 
-static int
-driver_parse(const char *name)
-{
-	static const char *const names[] = { "auto", "dpdk", "af_xdp", "socket" };
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (!strcmp(names[i], name))
-			return (int)i;
-	}
-	return CHQ_EUSAGE;
-}
-
 /* Return: 0; 1 help was asked for; CHQ_EUSAGE. */
 static int
 options_parse(struct options *o, int argc, char **argv)
@@ -200,7 +200,8 @@ options_parse(struct options *o, int argc, char **argv)
 	}
 	if (optind < argc)
 		o->verb = argv[optind++];
-	return optind == argc && (!o->driver || driver_parse(o->driver) >= 0) ? 0 : CHQ_EUSAGE;
+	return optind == argc && (!o->driver || chq_driver_of_word(o->driver) >= 0) ? 0
+										    : CHQ_EUSAGE;
 }
 
 static int
@@ -219,7 +220,7 @@ run_verb(const struct options *o)
 		}
 		chq_log_set_level((enum chq_log_level)conf.log.level);
 		if (o->driver)
-			conf.dataplane.driver = (uint32_t)driver_parse(o->driver);
+			conf.dataplane.driver = (uint32_t)chq_driver_of_word(o->driver);
 		status = verbs[i].run(&conf, o);
 		chq_site_conf_free(&conf);
 		return status;

@@ -15,6 +15,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/undumpable.h"
+#include "dataplane/atomic.h"
 #include "dataplane/driver_order.h"
 #include "dataplane/instance.h"
 #include "dataplane/manager_loop.h"
@@ -51,17 +52,12 @@ driver_ops(enum chq_conf_driver kind)
 	case CHQ_DRIVER_AF_XDP: return &chq_driver_af_xdp;
 #endif
 #endif
+#ifdef CHQ_HAVE_XDP
+	case CHQ_DRIVER_XDP: return &chq_driver_xdp;
+#endif
 	case CHQ_DRIVER_SOCKET: return &chq_driver_socket;
 	default: return NULL;
 	}
-}
-
-static const char *
-driver_name(enum chq_conf_driver kind)
-{
-	static const char *const name[] = { "auto", "dpdk", "af_xdp", "socket" };
-
-	return name[kind];
 }
 
 static int
@@ -89,12 +85,14 @@ driver_open(struct run *r)
 	for (int i = 0; i < n && rc == CHQ_EUNAVAIL; i++) {
 		rc = driver_try(r, order[i], err);
 		if (rc == 0)
+			chq_instance_drop_strays(&r->in, order[i]);
+		if (rc == 0)
 			CHQ_LOG_WARN("driver", "driver=%s workers=%u reason=\"%s\"",
-				     driver_name(order[i]), (unsigned)r->conf->dataplane.workers,
-				     why);
+				     chq_driver_word(order[i]),
+				     (unsigned)r->conf->dataplane.workers, why);
 		else
 			CHQ_LOG_ERROR("driver-refused", "driver=%s code=%s reason=%s",
-				      driver_name(order[i]), chq_errname(rc), CHQ_Q(err));
+				      chq_driver_word(order[i]), chq_errname(rc), CHQ_Q(err));
 		why = "the ones before were refused";
 	}
 	return rc;
@@ -247,6 +245,18 @@ pin_manager(const struct chq_site_conf *conf)
 			     chq_strerror(chq_errno()));
 }
 
+/* What is handed to the workers from now on waits for them: they need not have polled yet. */
+static int
+workers_start(struct run *r)
+{
+	unsigned n = r->conf->dataplane.workers;
+
+	for (unsigned i = 0; i < n; i++)
+		CHQ_STORE_RELAXED(&r->tables->header->heartbeat[i].now_ns, chq_mono_ns());
+	r->started = true;
+	return r->driver->ops->start(r->driver, r->workers, n);
+}
+
 static int
 start(struct run *r, bool detach)
 {
@@ -272,8 +282,7 @@ start(struct run *r, bool detach)
 	if (!rc)
 		rc = drop_privileges(r, detach);
 	if (!rc) {
-		r->started = true;
-		rc = r->driver->ops->start(r->driver, r->workers, r->conf->dataplane.workers);
+		rc = workers_start(r);
 		pin_manager(r->conf);
 	}
 	return rc;
@@ -288,6 +297,8 @@ stop(struct run *r, bool detach)
 	char err[ERR_SIZE] = "";
 	int removed;
 
+	if (r->started && r->driver->ops->quiet)
+		r->driver->ops->quiet(r->driver);
 	for (unsigned i = 0; r->started && i < n; i++)
 		chq_worker_stop(r->workers[i]);
 	if (r->started)

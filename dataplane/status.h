@@ -47,5 +47,9 @@ void chq_status_round(struct chq_status *s, struct chq_manager *m);
 /** driver, process, tables, workers with the share of their polls that found something, control. */
 json_t *chq_status_json(const struct chq_manager *m);
 
-/** {"total": {name: n, ...}, "manager": {...}, "workers": [{...}, ...]}; @all: counters that are 0 too. */
+/**
+ * {"total": {name: n, ...}, "manager": {...}, "workers": [{...}, ...], "program": {...}, "paths": [...]}; @all: counters that
+ * are 0 too. The program's: with drivers that have one, over all interfaces, since it was first attached. Paths: a line for
+ * each worker and for the program, with what became of the frames that it took.
+ */
 json_t *chq_stats_json(const struct chq_manager *m, bool all);

@@ -1,3 +1,5 @@
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -65,36 +67,74 @@ chq_status_json(const struct chq_manager *m)
 			 control_json(&m->link), "ports", m->driver->ops->describe(m->driver));
 }
 
+static void
+worker_counts(const struct chq_worker *w, uint64_t n[CHQ_C__COUNT])
+{
+	for (int c = 0; c < CHQ_C__COUNT; c++)
+		n[c] = atomic_load_explicit(&w->counts[c], memory_order_relaxed);
+}
+
 static json_t *
-worker_counts(const struct chq_worker *w, bool all)
+counts_json(const uint64_t n[CHQ_C__COUNT], bool all)
 {
 	json_t *o = json_object();
 
 	for (int c = 0; c < CHQ_C__COUNT; c++) {
-		uint64_t v = atomic_load_explicit(&w->counts[c], memory_order_relaxed);
-
-		if (v || all)
-			json_object_set_new(o, chq_counter_name[c], json_integer((json_int_t)v));
+		if (n[c] || all)
+			json_object_set_new(o, chq_counter_name[c], json_integer((json_int_t)n[c]));
 	}
 	return o;
+}
+
+/* What became of the frames that took one path, in a line. */
+static json_t *
+path_json(const char *name, const uint64_t n[CHQ_C__COUNT])
+{
+	uint64_t up = 0, dropped = 0;
+
+	for (int c = 0; c < CHQ_C__COUNT; c++) {
+		if (chq_counter_kind[c] != CHQ_COUNTER_VERDICT)
+			continue;
+		up += !strncmp(chq_counter_name[c], "up-", 3) ? n[c] : 0;
+		dropped += !strncmp(chq_counter_name[c], "drop-", 5) ? n[c] : 0;
+	}
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "path", name, "received",
+			 (json_int_t)n[CHQ_C_RX], "forwarded", (json_int_t)n[CHQ_C_FORWARD],
+			 "answered", (json_int_t)(n[CHQ_C_PING] + n[CHQ_C_RETRY]), "up",
+			 (json_int_t)(up + n[CHQ_C_XDP_WORKER] + n[CHQ_C_XDP_PROCESS]), "dropped",
+			 (json_int_t)dropped);
+}
+
+static void
+add(uint64_t sum[CHQ_C__COUNT], const uint64_t n[CHQ_C__COUNT])
+{
+	for (int c = 0; c < CHQ_C__COUNT; c++)
+		sum[c] += n[c];
 }
 
 json_t *
 chq_stats_json(const struct chq_manager *m, bool all)
 {
-	json_t *total = json_object(), *manager = json_object(), *workers = json_array();
+	uint64_t total[CHQ_C__COUNT] = { 0 }, program[CHQ_C__COUNT] = { 0 }, n[CHQ_C__COUNT];
+	json_t *workers = json_array(), *paths = json_array(), *answer;
+	char name[24];
 
-	for (int c = 0; c < CHQ_C__COUNT; c++) {
-		uint64_t sum = chq_manager_count(m, (enum chq_counter)c);
-
-		if (sum || all)
-			json_object_set_new(total, chq_counter_name[c],
-					    json_integer((json_int_t)sum));
-		if (m->count[c] || all)
-			json_object_set_new(manager, chq_counter_name[c],
-					    json_integer((json_int_t)m->count[c]));
+	for (unsigned i = 0; i < m->n_workers; i++) {
+		worker_counts(m->workers[i], n);
+		add(total, n);
+		snprintf(name, sizeof(name), "worker %u", i);
+		json_array_append_new(workers, counts_json(n, all));
+		json_array_append_new(paths, path_json(name, n));
 	}
-	for (unsigned i = 0; i < m->n_workers; i++)
-		json_array_append_new(workers, worker_counts(m->workers[i], all));
-	return json_pack("{s:o, s:o, s:o}", "total", total, "manager", manager, "workers", workers);
+	add(total, m->count);
+	if (m->driver->ops->counts) {
+		m->driver->ops->counts(m->driver, program);
+		add(total, program);
+		json_array_append_new(paths, path_json("program", program));
+	}
+	answer = json_pack("{s:o, s:o, s:o, s:o}", "total", counts_json(total, all), "manager",
+			   counts_json(m->count, all), "workers", workers, "paths", paths);
+	if (answer && m->driver->ops->counts)
+		json_object_set_new(answer, "program", counts_json(program, all));
+	return answer;
 }

@@ -1,73 +1,53 @@
 #pragma once
-
 /*
- * dataplane/xdp_link: our program on a kernel interface, by a link that is pinned and so outlives
- * the process.
- *
- * In <dir> = <bpffs>/<instance> stand, for the interface eth0: if-eth0-link, if-eth0-xsks,
- * if-eth0-locals. (A dot in the interface's name is written as ':', which no such name has: bpffs
- * refuses dots.) The program itself needs no pin, the link holds it. All calls are for the manager
- * thread, or for a tool that runs while no dataplane does. The caller holds the instance's lock.
+ * dataplane/xdp_link: our program on a kernel interface, by a link that is pinned and so outlives the process. Pins:
+ * dataplane/xdp_pins.h. All calls are for the manager thread; the caller holds the instance's lock.
  */
-
 #include <net/if.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include "dataplane/xdp/steer.h"
+#include "base/site_conf.h"
+#include "dataplane/tables.h"
+#include "dataplane/xdp_pins.h"
+
+/* How the program is to stand on an interface. */
+struct chq_xdp_want {
+	const char *dir; /* for pins: exists, on a bpffs, ours alone */
+	const char *ifname;
+	const struct chq_tables *tables; /* BPF backing */
+	enum chq_xdp_mode mode;
+	uint8_t ifidx;		    /* index of the interface into header->port_info */
+	enum chq_conf_xdp_mode how; /* native or generic */
+};
 
 struct chq_xdp_link {
 	char ifname[IF_NAMESIZE];
 	unsigned int ifindex;
-	int link_fd, xsks_fd, locals_fd;
-	bool adopted;	       /* the link was there already: the program was replaced in place */
-	bool native;	       /* else generic: slower, works everywhere */
-	char why_generic[128]; /* why not native; "" when native */
-};
-
-/* What chq_xdp_list() tells of one pinned link. */
-struct chq_xdp_status {
-	char ifname[IF_NAMESIZE]; /* as pinned */
-	unsigned int ifindex;	  /* 0: that interface is gone */
-	uint32_t prog_id;
-	bool native;
+	int link_fd, counts_fd;
+	uint32_t link_id;
+	struct chq_xdp_conf *conf; /* mapped: what is written here the program reads */
+	struct chq_xdp_prog prog;
+	bool adopted; /* the link was there already: the program was replaced in place */
+	bool native;  /* else generic: slower, works everywhere; conf->why_generic says why */
 };
 
 /**
- * chq_xdp_attach() - load our program and let it stand on @ifname.
- * @dir: exists, on a bpffs, and is ours.
+ * chq_xdp_attach() - load our program and let it stand on an interface.
  * @err: at least 256 bytes; filled on failure, for operators.
  *
- * A link of ours that is pinned there is adopted: the new program takes the old one's place without
- * a gap. Else a link is made, native where the driver can, else generic, and pinned.
+ * A link of ours that is pinned there is adopted: the new program takes the old one's place without a gap. Else a link is
+ * made, native where the driver can, else generic, and pinned. No queue has a worker at first: chq_xdp_set_beat().
  *
- * Return: 0; CHQ_ENODEV (no such interface); CHQ_EBUSY (a program that is not ours is attached:
- * named in @err); CHQ_EPERM; CHQ_ECORRUPT (what is pinned is not ours: remove it by hand); other
- * negated errno. On failure nothing is held and nothing was changed that stands on the interface.
+ * Return: 0; CHQ_ENODEV (no such interface); CHQ_EBUSY (a program that is not ours is attached: named in @err);
+ * CHQ_ECORRUPT, CHQ_ELAYOUT (what is pinned is not ours, or of another shape: not used); CHQ_EUNAVAIL (not permitted, not
+ * in this kernel, or native mode was asked for and is refused); CHQ_ENOMEM; other negated errno. On failure nothing is
+ * held and nothing was changed that stands on the interface.
  */
-int chq_xdp_attach(struct chq_xdp_link *l, const char *dir, const char *ifname, char *err,
+int chq_xdp_attach(struct chq_xdp_link *l, const struct chq_xdp_want *want, char *err,
 		   size_t err_size);
+
+/** chq_xdp_set_beat() - worker @beat serves receive queue @queue, and shows by its heartbeat that it lives;
+ * CHQ_XDP_BEAT_NONE: nobody does. */
+void chq_xdp_set_beat(struct chq_xdp_link *l, unsigned int queue, uint8_t beat);
 
 /** chq_xdp_release() - forget the descriptors; link, maps and program stay as they are. */
 void chq_xdp_release(struct chq_xdp_link *l);
-
-/**
- * chq_xdp_set_locals() - the addresses whose datagrams are steered, all of them; others are
- * removed. Return: 0; negated errno (the list is then a mixture).
- */
-int chq_xdp_set_locals(struct chq_xdp_link *l, const struct chq_steer_key *keys, unsigned int n);
-
-/**
- * chq_xdp_list() - every link that is pinned in @dir. No process need run.
- * Return: how many; 0 also when @dir is not there; negated errno.
- */
-int chq_xdp_list(const char *dir, void (*each_fn)(const struct chq_xdp_status *s, void *arg),
-		 void *arg);
-
-/**
- * chq_xdp_detach() - take our program off an interface and remove its pins.
- * @ifname: NULL for all that are pinned in @dir. @dir itself stays.
- * Return: how many links were removed; negated errno.
- */
-int chq_xdp_detach(const char *dir, const char *ifname);

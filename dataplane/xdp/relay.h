@@ -34,6 +34,7 @@ struct chq_xdp_conf {
 	uint8_t ifidx;	      /* this interface in chq_header.port_info */
 	uint8_t pad[6];
 	uint8_t beat[CHQ_XDP_QUEUES_MAX]; /* by receive queue: index into chq_header.heartbeat, or CHQ_XDP_BEAT_NONE */
+	char why_generic[112]; /* the manager's own: why the program is not attached in native mode */
 };
 
 struct chq_xdp_counts {

@@ -153,9 +153,39 @@ try_relay(void)
 	chq_tables_close(t);
 }
 
+/* Some packets of every kind: what a program does may depend on the kernel that compiled it. */
 static void
-try_link(const char *ifname)
+try_parity(void)
 {
+	static struct parity p;
+	struct side_program *program = NULL;
+	char err[256] = "";
+	int rc = side_program_open(&program, BPFFS, err, sizeof(err));
+
+	if (rc) {
+		fault("parity: %s", err);
+		return;
+	}
+	rc = parity_init(&p, program);
+	for (uint64_t seed = 1; rc == 0 && seed <= PARITY_SEEDS; seed++)
+		rc = parity_chunk(&p, seed, PARITY_FRAMES);
+	if (rc || p.totals.mismatches)
+		fault("parity: %s, %" PRIu64 " of %" PRIu64 " packets differ", chq_errname(rc),
+		      p.totals.mismatches, p.totals.frames);
+	else
+		printf("parity: %" PRIu64 " packets, %" PRIu64 " handed up\n", p.totals.frames,
+		       p.totals.fate[FATE_UP]);
+	parity_deinit(&p);
+	side_program_close(program);
+}
+
+static void
+try_link(const char *ifname, const struct chq_tables *t)
+{
+	const struct chq_xdp_want want = { .dir = PINS,
+					   .ifname = ifname,
+					   .tables = t,
+					   .mode = CHQ_XDP_FORWARD };
 	struct chq_xdp_link l;
 	char err[256] = "";
 	int rc;
@@ -176,6 +206,25 @@ try_link(const char *ifname)
 		fault("detach: %d", rc);
 }
 
+static void
+try_links(void)
+{
+	const struct chq_tables_conf conf = { .backing = CHQ_BACKING_BPF,
+					      .bpffs = BPFFS,
+					      .run_dir = "/run",
+					      .instance = "guest",
+					      .sessions = SESSIONS,
+					      .accounts = SESSIONS };
+	struct chq_tables *t = NULL;
+	char err[256] = "";
+
+	if (chq_tables_open(&t, &conf, chq_mono_ns(), err, sizeof(err)))
+		fault("tables: %s", err);
+	else
+		try_link("lo", t);
+	chq_tables_close(t);
+}
+
 int
 main(void)
 {
@@ -192,7 +241,8 @@ main(void)
 	load_objects();
 	try_tables();
 	try_relay();
-	try_link("lo");
+	try_parity();
+	try_links();
 	printf("VERDICT kernel=%s objects=%d faults=%d\n", u.release, objects, faults);
 	fflush(stdout);
 	sync();

@@ -72,6 +72,8 @@ settings_that_cannot_work_together_are_refused(void **state)
 		  "f:1:13: dataplane.driver: dpdk needs dataplane.ports" },
 		{ "dataplane: {driver: af_xdp}",
 		  "f:1:13: dataplane.driver: af_xdp needs dataplane.interfaces" },
+		{ "dataplane: {driver: xdp}",
+		  "f:1:13: dataplane.driver: xdp needs dataplane.interfaces" },
 		{ "dataplane: {workers: 2, cores: [1]}",
 		  "f:1:25: dataplane.cores: one core for each of dataplane.workers is expected" },
 		{ "sessions: {keepalive: 46s}", "f:1:12: sessions.keepalive: at most half of "

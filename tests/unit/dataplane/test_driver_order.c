@@ -5,6 +5,10 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
 #include "dataplane/driver_order.h"
 
 static char *names[] = { (char[]){ "x" } };
@@ -36,10 +40,12 @@ auto_prefers_what_is_listed_ports_first(void **state)
 
 	(void)state;
 	conf.dataplane.interfaces = (struct chq_conf_strings){ names, 1 };
-	expect(&conf, 2, (enum chq_conf_driver[]){ CHQ_DRIVER_AF_XDP, CHQ_DRIVER_SOCKET });
-	conf.dataplane.ports = (struct chq_conf_strings){ names, 1 };
 	expect(&conf, 3,
-	       (enum chq_conf_driver[]){ CHQ_DRIVER_DPDK, CHQ_DRIVER_AF_XDP, CHQ_DRIVER_SOCKET });
+	       (enum chq_conf_driver[]){ CHQ_DRIVER_AF_XDP, CHQ_DRIVER_XDP, CHQ_DRIVER_SOCKET });
+	conf.dataplane.ports = (struct chq_conf_strings){ names, 1 };
+	expect(&conf, 4,
+	       (enum chq_conf_driver[]){ CHQ_DRIVER_DPDK, CHQ_DRIVER_AF_XDP, CHQ_DRIVER_XDP,
+					 CHQ_DRIVER_SOCKET });
 	conf.dataplane.interfaces.count = 0;
 	expect(&conf, 2, (enum chq_conf_driver[]){ CHQ_DRIVER_DPDK, CHQ_DRIVER_SOCKET });
 }
@@ -54,10 +60,32 @@ a_named_driver_is_tried_alone(void **state)
 	expect(&conf, 1, (enum chq_conf_driver[]){ CHQ_DRIVER_AF_XDP });
 }
 
+static void
+each_driver_has_the_word_of_the_configuration(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < CHQ_DRIVER__COUNT; kind++) {
+		char text[64];
+		struct chq_conf_error err;
+		struct chq_site_conf conf;
+
+		assert_int_equal(chq_driver_of_word(chq_driver_word((enum chq_conf_driver)kind)),
+				 kind);
+		snprintf(text, sizeof(text), "dataplane: {driver: %s, interfaces: [x], ports: [x]}",
+			 chq_driver_word((enum chq_conf_driver)kind));
+		assert_int_equal(
+			chq_conf_parse(&chq_site_schema, "f", text, strlen(text), &conf, &err), 0);
+		assert_int_equal(conf.dataplane.driver, kind);
+		chq_site_conf_free(&conf);
+	}
+	assert_int_equal(chq_driver_of_word("xpd"), CHQ_EUSAGE);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_driver_has_the_word_of_the_configuration),
 		cmocka_unit_test(auto_takes_sockets_when_nothing_is_listed),
 		cmocka_unit_test(auto_prefers_what_is_listed_ports_first),
 		cmocka_unit_test(a_named_driver_is_tried_alone),
