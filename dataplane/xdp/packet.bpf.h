@@ -66,7 +66,6 @@ struct datagram {
 	uint64_t now_ns;
 	uint64_t from_ident;
 	uint64_t rest; /* what the UDP checksum said, without addresses and ports */
-	struct chq_sipkey tag_out;
 	uint32_t now_s;
 	uint32_t to_slot;
 	uint32_t off;	 /* of the datagram in its packet */
@@ -88,6 +87,13 @@ INLINE void *
 element(void *map, uint32_t number)
 {
 	return bpf_map_lookup_elem(map, &number);
+}
+
+/* Load a cache line that is needed soon, so that several are on their way at a time. */
+INLINE void
+touch(const void *line)
+{
+	(void)CHQ_LOAD_RELAXED((const uint64_t *)line);
 }
 
 INLINE struct chq_session *

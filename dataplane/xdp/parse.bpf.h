@@ -38,14 +38,14 @@ is_v4(uint64_t ip_hi, uint64_t ip_lo)
 INLINE uint64_t
 sum64(uint64_t word)
 {
-	return (word & 0xffffffff) + (word >> 32);
+	return (uint64_t)(uint32_t)word + (word >> 32);
 }
 
 INLINE uint32_t
 fold(uint64_t sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (uint64_t)(uint32_t)sum + (sum >> 32); /* 33 bits */
+	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (uint32_t)sum;

@@ -15,7 +15,8 @@
 /* A variable whose type tells libxdp the version; it has no bytes that anybody reads. */
 __uint(xsk_prog_version, 1) SEC("xdp_metadata");
 
-#define FORWARDED_FLAGS (CHQ_F_HOP | CHQ_F_RECEIPT | CHQ_F_STORE)
+/* Of a header's first word: type, some flags, app. */
+#define FORWARDED_BITS (0xffff00ff | (CHQ_F_HOP | CHQ_F_RECEIPT | CHQ_F_STORE) << 8)
 
 /* Copies of what the process has had end here. */
 PART
@@ -86,27 +87,56 @@ needs_process(const struct datagram *d, const struct chq_session *s)
 	       (d->refuse == 0 && chq_path_foreign(s, &d->src.path) && path_asks(d));
 }
 
+/* A forwarded frame is counted at once. */
+INLINE void
+count_forwarded(const struct datagram *d, int action)
+{
+	struct chq_xdp_counts *c = element(&chq_xdp_counts, 0);
+
+	if (!c)
+		return;
+	c->n[CHQ_C_RX]++;
+	c->n[CHQ_C_RX_BYTES] += d->len;
+	c->n[CHQ_C_FORWARD]++;
+	if (action == XDP_DROP) {
+		c->n[CHQ_D_NO_ROUTE]++;
+	} else {
+		c->n[CHQ_C_TX]++;
+		c->n[CHQ_C_TX_BYTES] += d->len;
+	}
+}
+
 /* Return: what the program returns. */
 INLINE int
-forward(struct xdp_md *ctx, struct datagram *d)
+forward(struct xdp_md *ctx, struct datagram *d, struct chq_session *r)
 {
-	struct chq_session *r = session_at(d->to_slot);
+	uint64_t *at = datagram_at(ctx, d, CHQ_FRAME_HDR_LEN), sum = d->rest;
+	union frame f;
+	int action;
 
-	if (!r || !d->sound)
-		return drop_told(ctx, d, CHQ_D_PATH, 0);
-	d->f.hdr.flags &= FORWARDED_FLAGS;
-	d->f.hdr.slot = d->to_slot;
-	d->f.w[1] = CHQ_FETCH_ADD(&r->seq_out, 1) + 1;
-	d->f.w[2] = d->from_ident;
-	d->f.w[4] = 0;
-	d->f.w[5] = frame_tag(&d->f, d->tag_out, d->len);
-	decide(d, CHQ_C_FORWARD);
-	return transmit_frame(ctx, d);
+	if (!at)
+		return XDP_ABORTED;
+	f.w[0] = (d->f.w[0] & FORWARDED_BITS) | (uint64_t)d->to_slot << 32;
+	f.w[1] = CHQ_FETCH_ADD(&r->seq_out, 1) + 1;
+	f.w[2] = d->from_ident;
+	f.w[3] = d->f.w[3];
+	f.w[4] = 0;
+	f.w[5] = frame_tag(&f, chq_sipkey_read(&r->tag_out), d->len);
+#pragma clang loop unroll(full)
+	for (int i = 0; i < 6; i++) {
+		if (i == 3) /* the message's id stays */
+			continue;
+		sum += sum64(~d->f.w[i]) + sum64(f.w[i]);
+		at[i] = f.w[i];
+	}
+	action = send(ctx, d, d->len, sum);
+	count_forwarded(d, action);
+	return action;
 }
 
 /* The receiver is known, or the frame is refused. */
 INLINE int
-frame_go(struct xdp_md *ctx, struct datagram *d, const struct chq_session *s)
+frame_go(struct xdp_md *ctx, struct datagram *d, const struct chq_session *s, struct chq_session *r)
 {
 	int why;
 
@@ -117,10 +147,10 @@ frame_go(struct xdp_md *ctx, struct datagram *d, const struct chq_session *s)
 	why = budget_take(d->f.hdr.slot, d->len, d->now_ns);
 	if (why != GO)
 		return drop_told(ctx, d, (uint32_t)why, CHQ_NOTICE_TOO_FAST);
-	if (d->refuse)
+	if (d->refuse || !r)
 		return drop_told(ctx, d, d->refuse,
 				 d->refuse == CHQ_D_EXPIRED ? CHQ_NOTICE_EXPIRED : CHQ_NOTICE_SEAL);
-	return forward(ctx, d);
+	return d->sound ? forward(ctx, d, r) : drop_told(ctx, d, CHQ_D_PATH, 0);
 }
 
 /* Where no process is, a session is moved here, and its manager hears of it by the table alone. */
@@ -153,15 +183,30 @@ INLINE int
 frame(struct xdp_md *ctx, const struct chq_header *h, struct datagram *d)
 {
 	const struct chq_session *s = session_at(d->f.hdr.slot);
-	int why = sender_check(d, s);
+	struct chq_session *r = 0;
+	int why;
 
-	if (!s || why != GO)
+	if (!s)
+		return drop(d, CHQ_D_SLOT);
+	touch(&s->tag_in);
+	touch(s->replay);
+	if (has_receiver(&d->f.hdr))
+		r = receiver_look(h, d);
+	why = sender_check(d, s);
+	if (why != GO)
 		return drop(d, (uint32_t)why);
-	if (!d->refuse && (d->f.hdr.flags & CHQ_F_PING))
+	if (d->refuse)
+		return frame_go(ctx, d, s, 0);
+	if (d->f.hdr.flags & CHQ_F_PING)
 		return ping(ctx, d, CHQ_LOAD_RELAXED(&s->state));
-	if (!d->refuse)
-		why = receiver_decide(ctx, h, d);
-	return why == UP ? frame_up(ctx, d) : frame_go(ctx, d, s);
+	if (CHQ_PARTY_KIND(d->f.hdr.party) != CHQ_KIND_ACCOUNT)
+		return frame_up(ctx, d); /* to the server, or to a group */
+	if (d->f.hdr.flags & CHQ_F_HOP) {
+		d->refuse = CHQ_D_SEAL;
+		return frame_go(ctx, d, s, 0);
+	}
+	r = receiver_judge(ctx, h, d, r);
+	return r ? frame_go(ctx, d, s, r) : frame_up(ctx, d);
 }
 
 /* --- packets --- */

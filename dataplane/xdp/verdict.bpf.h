@@ -9,6 +9,7 @@
 #include "dataplane/xdp/write.bpf.h"
 #include "proto/grant.h"
 
+/* Tag of a frame of @len bytes. */
 INLINE uint64_t
 frame_tag(const union frame *f, struct chq_sipkey key, uint32_t len)
 {
@@ -45,20 +46,20 @@ sender_check(struct datagram *d, const struct chq_session *s)
 /* --- receiver --- */
 
 INLINE uint32_t
-account_find(const struct chq_header *h, const struct datagram *d)
+account_find(const struct chq_header *h, uint64_t account)
 {
-	uint64_t key = CHQ_PARTY(CHQ_KIND_ACCOUNT, 0, CHQ_PARTY_ID(d->f.hdr.party));
-	const struct chq_bucket *b;
-	uint32_t at[2], slot = CHQ_SLOT_NONE;
+	uint64_t key = CHQ_PARTY(CHQ_KIND_ACCOUNT, 0, account);
+	const struct chq_bucket *first, *second;
+	uint32_t at[2], slot;
 
 	chq_account_buckets(key, h->account_seed, h->buckets, at);
-	b = element(&chq_accounts, at[0]);
-	if (b)
-		slot = chq_bucket_find(b, key);
-	if (slot != CHQ_SLOT_NONE)
-		return slot;
-	b = element(&chq_accounts, at[1]);
-	return b ? chq_bucket_find(b, key) : CHQ_SLOT_NONE;
+	first = element(&chq_accounts, at[0]);
+	second = element(&chq_accounts, at[1]);
+	if (!first || !second)
+		return CHQ_SLOT_NONE;
+	touch(second);
+	slot = chq_bucket_find(first, key);
+	return slot != CHQ_SLOT_NONE ? slot : chq_bucket_find(second, key);
 }
 
 /* The account's further devices, from that slot on. Return: slot of the one that is meant, or
@@ -106,14 +107,38 @@ denied(uint32_t slot, uint64_t sender)
 	return 0;
 }
 
-/* Return: the receiver's record, d->to_slot filled and *@ident what it names; 0 if the process must
+/* Is it for a person, so that it may be forwarded? */
+INLINE int
+has_receiver(const struct chq_frame_hdr *f)
+{
+	return CHQ_PARTY_KIND(f->party) == CHQ_KIND_ACCOUNT &&
+	       !(f->flags & (CHQ_F_PING | CHQ_F_HOP));
+}
+
+/*
+ * The record of the receiver's first device, d->to_slot filled; 0 if there is none. Done before the
+ * tag is verified, while the sender's record is on its way.
+ */
+INLINE struct chq_session *
+receiver_look(const struct chq_header *h, struct datagram *d)
+{
+	struct chq_session *r;
+
+	d->to_slot = account_find(h, CHQ_PARTY_ID(d->f.hdr.party));
+	r = session_at(d->to_slot);
+	if (r) {
+		touch(&r->tag_out);
+		touch(&r->seq_out);
+	}
+	return r;
+}
+
+/* Return: the record of the device that is meant, and *@ident what it names; 0 if the process must
  * decide. */
-INLINE const struct chq_session *
-receiver_find(const struct chq_header *h, struct datagram *d, uint64_t *rx_ident)
+INLINE struct chq_session *
+receiver_find(struct datagram *d, struct chq_session *r, uint64_t *rx_ident)
 {
 	uint64_t party = d->f.hdr.party, ident;
-	uint32_t slot = account_find(h, d);
-	const struct chq_session *r = session_at(slot);
 
 	if (!r)
 		return 0;
@@ -124,13 +149,12 @@ receiver_find(const struct chq_header *h, struct datagram *d, uint64_t *rx_ident
 		if (ident >> 56 & CHQ_RX_DEVICES)
 			return 0;
 	} else if (CHQ_PARTY_DEVICE(party) != CHQ_PARTY_DEVICE(ident)) {
-		slot = (uint32_t)device_find(party, slot);
-		r = session_at(slot);
+		d->to_slot = (uint32_t)device_find(party, d->to_slot);
+		r = session_at(d->to_slot);
 		if (!r)
 			return 0;
 		ident = CHQ_LOAD_ACQUIRE(&r->rx_ident);
 	}
-	d->to_slot = slot;
 	*rx_ident = ident;
 	return r;
 }
@@ -155,13 +179,12 @@ receiver_check(const struct chq_header *h, const struct datagram *d, const struc
 }
 
 /*
- * Key and address of the receiver: d->tag_out, d->out. They are read here, so that a receiver
- * without a next hop is known before anything is written. Return: GO or UP.
+ * The receiver's address: d->out. It is read here, so that a receiver without a next hop is known
+ * before anything is written. Return: GO or UP.
  */
 INLINE int
 receiver_read(struct xdp_md *ctx, struct datagram *d, const struct chq_session *r, uint64_t ident)
 {
-	d->tag_out = chq_sipkey_read(&r->tag_out);
 	d->sound = (uint32_t)chq_path_read(r, &d->out.path);
 	/* What was read belongs to the receiver only if the slot still does. */
 	CHQ_FENCE_ACQUIRE();
@@ -170,21 +193,15 @@ receiver_read(struct xdp_md *ctx, struct datagram *d, const struct chq_session *
 	return !d->sound || path_has_mac(&d->out) || next_hop(ctx, d) ? GO : UP;
 }
 
-/* Return: GO, perhaps with d->refuse; UP. */
-INLINE int
-receiver_decide(struct xdp_md *ctx, const struct chq_header *h, struct datagram *d)
+/* All of it. Return: the receiver's record; 0 if the process must decide. */
+INLINE struct chq_session *
+receiver_judge(struct xdp_md *ctx, const struct chq_header *h, struct datagram *d,
+	       struct chq_session *first)
 {
-	const struct chq_session *r;
-	uint64_t ident;
+	uint64_t ident = 0;
+	struct chq_session *r = receiver_find(d, first, &ident);
 
-	if (d->f.hdr.party == 0 || CHQ_PARTY_KIND(d->f.hdr.party) == CHQ_KIND_GROUP)
-		return UP;
-	if (d->f.hdr.flags & CHQ_F_HOP) {
-		d->refuse = CHQ_D_SEAL;
-		return GO;
-	}
-	r = receiver_find(h, d, &ident);
-	if (!r || receiver_check(h, d, r, ident) != GO)
-		return UP;
-	return receiver_read(ctx, d, r, ident);
+	if (!r || receiver_check(h, d, r, ident) != GO || receiver_read(ctx, d, r, ident) != GO)
+		return 0;
+	return r;
 }

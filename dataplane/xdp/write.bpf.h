@@ -191,29 +191,36 @@ leave(const struct datagram *d, const struct route *r)
 }
 
 /*
- * Send the @len bytes at d->off, which are in place, to d->out. @sum: as for put_headers().
- * Return: what the program returns.
+ * Let the @len bytes at d->off, which are in place, go to d->out. @sum: as for put_headers().
+ * Return: what the program returns; XDP_DROP if there is no way.
  */
-PART
-transmit(struct xdp_md *ctx, const struct datagram *d, uint32_t len, uint64_t sum)
+INLINE int
+send(struct xdp_md *ctx, const struct datagram *d, uint32_t len, uint64_t sum)
 {
 	struct route r;
 	int action;
 
-	if (!d)
-		return XDP_ABORTED;
 	r.len = len;
 	if (!route_find(d, &r))
-		goto no_route;
+		return XDP_DROP;
 	action = leave(d, &r);
-	if (action == XDP_DROP || !resize(ctx, d, &r) || !put_headers(ctx, d, &r, sum))
-		goto no_route;
-	count(CHQ_C_TX);
-	count_add(CHQ_C_TX_BYTES, len);
+	return action != XDP_DROP && resize(ctx, d, &r) && put_headers(ctx, d, &r, sum) ? action
+											: XDP_DROP;
+}
+
+/* The same, counted. */
+PART
+transmit(struct xdp_md *ctx, const struct datagram *d, uint32_t len, uint64_t sum)
+{
+	int action;
+
+	if (!d)
+		return XDP_ABORTED;
+	action = send(ctx, d, len, sum);
+	count(action == XDP_DROP ? CHQ_D_NO_ROUTE : CHQ_C_TX);
+	if (action != XDP_DROP)
+		count_add(CHQ_C_TX_BYTES, len);
 	return action;
-no_route:
-	count(CHQ_D_NO_ROUTE);
-	return XDP_DROP;
 }
 
 /* Protocol and length, twice, of a datagram that is ours entirely. */
