@@ -1,0 +1,258 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/site_conf.h"
+#include "bench/line/line.h"
+#include "dataplane/instance.h"
+#include "dataplane/tables.h"
+#include "proto/grant.h"
+
+/* Sessions by number, and the packets between them: nothing has to be looked up to make or to judge one. */
+
+#define GRANT_DAY UINT16_MAX
+
+static const uint8_t our_mac[6] = { 0x02, 0, 0, 0, 0, 0x0a };
+static const uint8_t any_mac[6] = { 0x02, 0, 0, 0, 0, 0x0b };
+
+/* @use: 0 ingress tag, 1 egress tag, 2 grant. */
+static void
+key_of(uint32_t n, unsigned int use, uint8_t key[16])
+{
+	uint64_t words[2] = { n * UINT64_C(0x9e3779b97f4a7c15) + use, ~(uint64_t)n + use };
+
+	memcpy(key, words, sizeof(words));
+}
+
+/* 10.0.0.0 and on. */
+static void
+ip_of(uint32_t n, uint8_t ip[4])
+{
+	chq_put_be32(ip, UINT32_C(0x0a000000) + n);
+}
+
+static uint16_t
+port_of(uint32_t n)
+{
+	return (uint16_t)(1024 + n % 60000);
+}
+
+/* --- tables --- */
+
+static void
+session_make(struct chq_tables *t, uint32_t n)
+{
+	struct chq_dp_session_open m = { .account = n + 1,
+					 .device = 1,
+					 .quota_class = CHQ_QUOTA_ORDINARY,
+					 .confirm_s = 3600,
+					 .lifetime_s = 1u << 30 };
+	struct chq_dp_ref ref;
+
+	m.path.ip[10] = m.path.ip[11] = 0xff;
+	ip_of(n, m.path.ip + 12);
+	m.path.port = port_of(n);
+	memcpy(m.path.mac, our_mac, sizeof(our_mac));
+	key_of(n, 0, m.tag_in);
+	key_of(n, 1, m.tag_out);
+	key_of(n, 2, m.grant_key);
+	if (chq_session_open(t, &m, chq_mono_ns(), &ref) || ref.slot != n ||
+	    chq_session_confirm(t, ref, chq_mono_ns(), NULL)) {
+		fprintf(stderr, "line: session %u cannot be opened\n", (unsigned int)n);
+		exit(1);
+	}
+}
+
+static void
+tables_fill(struct chq_tables *t, uint32_t sessions)
+{
+	struct chq_dp_server_set set = { .server_id = 1, .silence_s = 100000 };
+
+	/* Budgets that are charged and never spent. */
+	set.quota[CHQ_QUOTA_ORDINARY] = (struct chq_dp_quota){
+		.own = { 100000000, 1u << 31, 1u << 31, 1u << 31 }, .notices_per_s = 50
+	};
+	chq_tables_server_set(t, &set);
+	for (uint32_t n = 0; n < sessions; n++)
+		session_make(t, n);
+}
+
+int
+line_prepare(const struct line_options *o)
+{
+	struct chq_conf_error conf_err;
+	struct chq_site_conf conf;
+	struct chq_instance in;
+	struct chq_tables *t;
+	char err[256] = "";
+
+	if (chq_site_conf_load(o->prepare, &conf, &conf_err) || chq_instance_init(&in, &conf)) {
+		fprintf(stderr, "line: %s cannot be read\n", o->prepare);
+		return 1;
+	}
+	if (chq_tables_open(&t, &in.tables, chq_mono_ns(), err, sizeof(err))) {
+		fprintf(stderr, "line: %s\n", err);
+		return 1;
+	}
+	tables_fill(t, o->sessions);
+	chq_tables_close(t);
+	chq_site_conf_free(&conf);
+	return 0;
+}
+
+/* --- packets --- */
+
+static uint64_t
+rnd(struct line *l)
+{
+	uint64_t x = l->rng += UINT64_C(0x9e3779b97f4a7c15);
+
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+static uint32_t
+sum16(const uint8_t *p, size_t len)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i + 1 < len; i += 2)
+		sum += (uint32_t)p[i] << 8 | p[i + 1];
+	return len % 2 ? sum + ((uint32_t)p[len - 1] << 8) : sum;
+}
+
+static uint16_t
+fold(uint32_t sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t) ~((sum & 0xffff) + (sum >> 16));
+}
+
+static void
+headers_put(uint8_t *p, uint32_t from, uint16_t dgram_len)
+{
+	uint8_t *ip = p + 14, *udp = ip + 20;
+	uint32_t sum;
+	uint16_t check;
+
+	memcpy(p, any_mac, 6);
+	memcpy(p + 6, our_mac, 6);
+	chq_put_be16(p + 12, 0x0800);
+	memset(ip, 0, 20);
+	ip[0] = 0x45;
+	chq_put_be16(ip + 2, (uint16_t)(28 + dgram_len));
+	ip[8] = 64;
+	ip[9] = 17;
+	ip_of(from, ip + 12);
+	inet_pton(AF_INET, LINE_SERVER, ip + 16);
+	chq_put_be16(ip + 10, fold(sum16(ip, 20)));
+	chq_put_be16(udp, port_of(from));
+	chq_put_be16(udp + 2, LINE_PORT);
+	chq_put_be16(udp + 4, (uint16_t)(8 + dgram_len));
+	chq_put_be16(udp + 6, 0);
+	sum = sum16(ip + 12, 8) + 17 + 8 + dgram_len + sum16(udp, 8u + dgram_len);
+	check = fold(sum);
+	chq_put_be16(udp + 6, check ? check : 0xffff);
+}
+
+static void
+packet_make(struct line *l, uint8_t *p)
+{
+	uint32_t from = (uint32_t)(rnd(l) % l->opt.sessions),
+		 to = (uint32_t)(rnd(l) % l->opt.sessions);
+	struct chq_frame_hdr h = { .slot = from,
+				   .seq = ++l->seq[from],
+				   .party = CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, to + 1),
+				   .message = ++l->message };
+	uint8_t key[16];
+
+	key_of(to, 2, key);
+	h.grant = chq_grant_make(chq_sipkey_load(key), CHQ_KIND_ACCOUNT, from + 1, to + 1,
+				 GRANT_DAY);
+	key_of(from, 0, key);
+	chq_frame_build(p + LINE_HEADERS, &h, l->opt.payload, key);
+	headers_put(p, from, (uint16_t)(CHQ_FRAME_HDR_LEN + l->opt.payload));
+}
+
+void
+line_packets_make(struct line *l)
+{
+	for (uint32_t i = 0; i < l->opt.frames; i++)
+		packet_make(l, l->packets + (size_t)i * l->stride);
+}
+
+/* --- judging --- */
+
+/* What the relay has made of a frame to @to: addressed to it, its next number, a right tag. */
+static bool
+relayed_right(struct line *l, const uint8_t *got, const struct chq_frame_hdr *sent)
+{
+	uint32_t to = (uint32_t)(sent->party & CHQ_ID_MASK) - 1;
+	const uint8_t *dgram = got + LINE_HEADERS;
+	uint8_t ip[4], key[16];
+	struct chq_frame_hdr h;
+	bool next;
+
+	chq_frame_get(dgram, &h);
+	ip_of(to, ip);
+	key_of(to, 1, key);
+	next = l->seen[to] == 0 || h.seq == l->seen[to] + 1;
+	l->seen[to] = h.seq;
+	return next && h.slot == to && h.party == CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, sent->slot + 1) &&
+	       memcmp(got, our_mac, 6) == 0 && memcmp(got + 30, ip, 4) == 0 &&
+	       chq_get_be16(got + 36) == port_of(to) &&
+	       chq_frame_tag_ok(dgram, (size_t)CHQ_FRAME_HDR_LEN + l->opt.payload, key);
+}
+
+/* Which of the sample's packets came back as this one; in order: what is passed over is lost. Return: frames if none. */
+static uint32_t
+packet_of(const struct line *l, const uint8_t *got, uint32_t at)
+{
+	struct chq_frame_hdr h, s;
+
+	chq_frame_get(got + LINE_HEADERS, &h);
+	for (; at < l->opt.frames; at++) {
+		chq_frame_get(l->packets + (size_t)at * l->stride + LINE_HEADERS, &s);
+		if (s.message == h.message)
+			break;
+	}
+	return at;
+}
+
+void
+line_check(struct line *l)
+{
+	uint64_t first = l->message - l->opt.frames + 1;
+	uint32_t at = 0, came = 0;
+
+	for (uint32_t i = 0; i < l->got; i++) {
+		const uint8_t *got = l->log + (size_t)i * LINE_LOGGED, *sent;
+		struct chq_frame_hdr h;
+
+		chq_frame_get(got + LINE_HEADERS, &h);
+		if (h.message < first)
+			continue; /* of the sample before, where it was lost: it came too late */
+		at = packet_of(l, got, at);
+		if (at == l->opt.frames) {
+			l->wrong++;
+			break;
+		}
+		sent = l->packets + (size_t)at++ * l->stride;
+		chq_frame_get(sent + LINE_HEADERS, &h);
+		if (l->opt.relay ? !relayed_right(l, got, &h)
+				 : memcmp(got + 12, sent + 12, LINE_LOGGED - 12) != 0)
+			l->wrong++;
+		if (l->sent_tsc)
+			l->got_tsc[came] = l->got_tsc[i] - l->sent_tsc[at - 1];
+		came++;
+	}
+	l->total += l->opt.frames;
+	l->lost += l->opt.frames - came;
+	l->got = came;
+}
