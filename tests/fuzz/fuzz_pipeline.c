@@ -8,7 +8,8 @@
  * field, bit 3 = a fresh seq as well, bit 4 = a right token for a PING, bit 5 = a right cookie for
  * a HELLO.
  * After each burst: one verdict a packet, the sums agree, and nothing that is sent is longer than
- * what came.
+ * what came. Each way to hash that this machine has leaves the same bytes: in the packets, the
+ * answers, the tables and the counters.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,7 @@ enum { RIGHT_TAG = 4, FRESH_SEQ = 8, RIGHT_TOKEN = 16, RIGHT_COOKIE = 32 };
 
 static struct chq_tables *tables;
 static struct chq_worker *worker;
-static uint8_t *pristine[CHQ_T__COUNT];
+static uint8_t *pristine[CHQ_T__COUNT], *before[CHQ_T__COUNT];
 
 static const uint8_t *
 key_of(uint32_t slot, int out)
@@ -89,7 +90,8 @@ world_make(void)
 	tables->header->today = 1000;
 	for (int i = 0; i < CHQ_T__COUNT; i++) {
 		pristine[i] = malloc(tables->bytes[i]);
-		if (!pristine[i])
+		before[i] = malloc(tables->bytes[i]);
+		if (!pristine[i] || !before[i])
 			abort();
 		memcpy(pristine[i], tables->mapped[i], tables->bytes[i]);
 	}
@@ -205,14 +207,82 @@ burst_check(const struct burst *b, uint64_t received)
 	}
 }
 
+/* All that a burst has changed, as one number. */
+static uint64_t
+burst_digest(const struct burst *b)
+{
+	struct chq_sipkey k = { b->n, worker->extra_n };
+
+	for (uint16_t i = 0; i < b->n; i++) {
+		k.k0 = chq_siphash(&k, &b->pkt[i], sizeof(b->pkt[i]));
+		k.k1 = chq_siphash(&k, b->pkt[i].dgram, b->pkt[i].dgram_len);
+	}
+	for (uint16_t i = 0; i < worker->extra_n; i++)
+		k.k0 = chq_siphash(&k, &worker->extra[i], sizeof(worker->extra[i]));
+	for (int i = 0; i < CHQ_T__COUNT; i++)
+		k.k1 = chq_siphash(&k, tables->mapped[i], tables->bytes[i]);
+	for (int c = 0; c < CHQ_C__COUNT; c++)
+		k.k0 ^= worker->counts[c] * (2 * (uint64_t)c + 1) * UINT64_C(0x9e3779b97f4a7c15);
+	return chq_siphash(&k, NULL, 0);
+}
+
+/* The same burst on the same tables, by one way to hash. */
+static uint64_t
+burst_by(struct burst *b, const struct burst *came, uint8_t *const *bytes, const uint64_t *counts,
+	 const struct chq_sip_lanes *sip)
+{
+	struct chq_note note;
+
+	for (int i = 0; i < CHQ_T__COUNT; i++)
+		memcpy(tables->mapped[i], before[i], tables->bytes[i]);
+	for (int c = 0; c < CHQ_C__COUNT; c++)
+		worker->counts[c] = counts[c];
+	while (chq_ring_pop(&worker->notes, &note))
+		;
+	memcpy(b->pkt, came->pkt, sizeof(b->pkt));
+	for (uint16_t i = 0; i < b->n; i++)
+		memcpy(b->dgram[i], bytes[i], b->len[i]);
+	worker->sip = sip;
+	chq_pipeline(worker, b->pkts, b->n);
+	return burst_digest(b);
+}
+
 static void
 burst_run(struct burst *b, uint64_t *received)
 {
-	chq_pipeline(worker, b->pkts, b->n);
+	static struct burst came;
+	uint8_t *bytes[CHQ_BURST];
+	uint64_t counts[CHQ_C__COUNT], first = 0;
+
+	came = *b;
+	for (uint16_t i = 0; i < b->n; i++) {
+		bytes[i] = malloc(b->len[i] + 1u);
+		if (!bytes[i])
+			abort();
+		memcpy(bytes[i], b->dgram[i], b->len[i]);
+	}
+	for (int i = 0; i < CHQ_T__COUNT; i++)
+		memcpy(before[i], tables->mapped[i], tables->bytes[i]);
+	for (int c = 0; c < CHQ_C__COUNT; c++)
+		counts[c] = worker->counts[c];
 	*received += b->n;
-	burst_check(b, *received);
-	for (uint16_t i = 0; i < b->n; i++)
+	for (int level = 0; level < CHQ_SIMD__COUNT; level++) {
+		const struct chq_sip_lanes *sip = chq_sip_lanes((enum chq_simd)level);
+		uint64_t digest;
+
+		if (!sip)
+			continue;
+		digest = burst_by(b, &came, bytes, counts, sip);
+		if (level == CHQ_SIMD_SCALAR)
+			first = digest;
+		if (digest != first)
+			abort();
+		burst_check(b, *received);
+	}
+	for (uint16_t i = 0; i < b->n; i++) {
+		free(bytes[i]);
 		free(b->dgram[i]);
+	}
 	b->n = 0;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "proto/hello.h"
 #include "tests/unit/dataplane/manager_fixture.h"
 
 /* A driver that gives what the test has put there, and counts what becomes of it. */
@@ -135,6 +136,25 @@ every_packet_of_a_burst_is_sent_or_freed_once(void **state)
 	assert_int_equal(f->worker->polls_busy, 1);
 }
 
+/* Whoever talks when it is quiet does not wait for others to fill a burst. */
+static void
+a_datagram_alone_is_answered_in_the_poll_that_received_it(void **state)
+{
+	struct fixture *f = *state;
+	struct chq_hello hello = { .version_min = CHQ_VERSION_MIN, .version_max = CHQ_VERSION_MAX };
+	uint8_t dgram[CHQ_HELLO_LEN];
+
+	fixture_greet(f);
+	f->t->header->retry_ok = 1;
+	assert_int_equal(chq_hello_build(dgram, &hello), 0);
+	for (int i = 1; i <= 3; i++) {
+		put(dgram, sizeof(dgram));
+		assert_true(chq_worker_poll(f->worker));
+		assert_int_equal(fake.sent, i);
+		assert_int_equal(count(f, CHQ_C_RETRY), i);
+	}
+}
+
 static void
 a_frame_to_the_server_reaches_control_by_way_of_the_manager(void **state)
 {
@@ -208,6 +228,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(every_packet_of_a_burst_is_sent_or_freed_once),
+		T(a_datagram_alone_is_answered_in_the_poll_that_received_it),
 		T(a_frame_to_the_server_reaches_control_by_way_of_the_manager),
 		T(a_full_queue_is_counted_under_its_own_name),
 		T(what_the_manager_wants_sent_is_sent_in_bursts),
