@@ -150,7 +150,8 @@ static int
 local_matches(const struct chq_local *local, const struct layers *l, uint16_t port)
 {
 	return local->ip_lo == l->dst_lo && local->ip_hi == l->dst_hi && local->port == port &&
-	       (local->ip_hi | local->ip_lo) != 0;
+	       (local->ip_hi | local->ip_lo) != 0 &&
+	       CHQ_LOAD_RELAXED(&local->ifidx) != CHQ_LOCAL_GONE;
 }
 
 /* Return: nonzero if the packet goes to one of our addresses; rx->last_local is then its index. */

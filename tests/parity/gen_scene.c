@@ -295,12 +295,15 @@ header_change(struct gen *g)
 {
 	struct chq_header *h = g->t->header;
 
-	switch (gen_below(g, 6)) {
+	switch (gen_below(g, 7)) {
 	case 0: h->retry_ok = !h->retry_ok || gen_below(g, 4); break;
 	case 1: h->silence_s = gen_one_in(g, 4) ? 0 : GEN_SILENCE_S; break;
 	case 2: h->today = (uint16_t)(TODAY + gen_below(g, 3)); break;
 	case 3: h->cookie[gen_below(g, 2)].number = 0; break;
 	case 4: h->path_secret = key_new(g); break;
+	case 5: /* the last interface loses an address, or has it back */
+		h->local[5].ifidx = h->local[5].ifidx == CHQ_LOCAL_GONE ? 2 : CHQ_LOCAL_GONE;
+		break;
 	default: server_set(g); break;
 	}
 }

@@ -277,6 +277,9 @@ what_is_not_ours_is_left_to_the_kernel(void **state)
 	make_packet(V4, 0, 0, 60);
 	chq_put_be16(pkt.l2 + 12, 0x0806); /* ARP */
 	assert_int_equal(chq_eth_parse(&rx, &pkt), CHQ_C_KERNEL);
+	make_packet(V4, 0, 0, 60);
+	header.local[V4].ifidx = CHQ_LOCAL_GONE;
+	assert_int_equal(chq_eth_parse(&rx, &pkt), CHQ_C_KERNEL);
 }
 
 static void
