@@ -1,5 +1,6 @@
 #include "dataplane/eth.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -20,16 +21,35 @@
  * Ones' complement sums of 16-bit words (RFC 1071), in the byte order they have in memory: the sum
  * then goes back into memory as it is. Several may be added before they are folded.
  */
-static uint64_t
+static inline uint64_t
+sum_of_64(uint64_t two)
+{
+	return (two & 0xffffffff) + (two >> 32);
+}
+
+/* A 16-bit number as it is written in network order. */
+static inline uint64_t
+sum_of_16(uint16_t number)
+{
+	return htobe16(number);
+}
+
+static inline uint64_t
 sum_of(const uint8_t *p, size_t len)
 {
-	uint64_t sum = 0;
+	uint64_t sum = 0, two;
 	uint32_t word;
 	uint16_t half = 0;
 
-	for (; len >= 4; len -= 4, p += 4) {
+	for (; len >= 8; len -= 8, p += 8) {
+		memcpy(&two, p, 8);
+		sum += sum_of_64(two);
+	}
+	if (len >= 4) {
 		memcpy(&word, p, 4);
 		sum += word;
+		p += 4;
+		len -= 4;
 	}
 	if (len >= 2) {
 		memcpy(&half, p, 2);
@@ -53,10 +73,11 @@ fold(uint64_t sum)
 	return (uint16_t)sum;
 }
 
-static size_t
-header_bytes(size_t dgram_len)
+/* Of what chq_eth_build() may find changed. */
+static uint64_t
+sum_of_header(const uint8_t *dgram, size_t len)
 {
-	return dgram_len < CHQ_FRAME_HDR_LEN ? dgram_len : CHQ_FRAME_HDR_LEN;
+	return len >= CHQ_FRAME_HDR_LEN ? sum_of(dgram, CHQ_FRAME_HDR_LEN) : sum_of(dgram, len);
 }
 
 static int
@@ -223,7 +244,7 @@ fill_pkt(struct chq_pkt *p, const struct layers *l)
 	p->dgram = udp + CHQ_UDP_HDR_LEN;
 	p->dgram_len = (uint16_t)(chq_get_be16(udp + 4) - CHQ_UDP_HDR_LEN);
 	p->rx_sum = fold(sum_of(l->ip + (l->ipv6 ? 8 : 12), addresses) + sum_of(udp, 4) +
-			 sum_of(p->dgram, header_bytes(p->dgram_len)));
+			 sum_of_header(p->dgram, p->dgram_len));
 }
 
 enum chq_counter
@@ -266,10 +287,10 @@ struct route {
 static int
 find_route(struct route *r, const struct chq_header *h, const struct chq_path *to)
 {
-	static const uint8_t no_mac[6];
+	const uint8_t *m = to->mac;
 
 	if (to->local >= h->locals || to->local >= CHQ_TABLE_LOCALS_MAX || to->ifidx >= h->ports ||
-	    to->ifidx >= CHQ_TABLE_PORTS_MAX || memcmp(to->mac, no_mac, 6) == 0)
+	    to->ifidx >= CHQ_TABLE_PORTS_MAX || (m[0] | m[1] | m[2] | m[3] | m[4] | m[5]) == 0)
 		return CHQ_EADDRNOTAVAIL;
 	r->to = to;
 	r->local = &h->local[to->local];
@@ -300,24 +321,31 @@ put_link(uint8_t *l2, const struct route *r)
 	return type + 2;
 }
 
-/* Return: where the UDP header goes; *@sum: the addresses' share of its checksum. */
+/*
+ * Sums of what is written are taken from the numbers, never read back: a load that spans several fresh stores waits for all
+ * of them.
+ *
+ * Return: where the UDP header goes; *@sum: the addresses' share of its checksum.
+ */
 static uint8_t *
 put_ipv4(uint8_t *ip, const struct route *r, uint16_t dgram_len, uint64_t *sum)
 {
+	uint16_t total = (uint16_t)(CHQ_IPV4_HDR_LEN + CHQ_UDP_HDR_LEN + dgram_len);
+	uint32_t src = (uint32_t)(r->local->ip_lo >> 32), dst = (uint32_t)(r->to->ip_lo >> 32);
 	uint16_t check;
 
+	*sum = (uint64_t)src + dst;
+	check = (uint16_t)~fold(*sum + sum_of_16(0x4500) + sum_of_16(total) + sum_of_16(IPV4_DONT) +
+				sum_of_16(TTL << 8 | PROTO_UDP));
 	chq_put_be16(ip, 0x4500);
-	chq_put_be16(ip + 2, (uint16_t)(CHQ_IPV4_HDR_LEN + CHQ_UDP_HDR_LEN + dgram_len));
+	chq_put_be16(ip + 2, total);
 	chq_put_be16(ip + 4, 0);
 	chq_put_be16(ip + 6, IPV4_DONT);
 	ip[8] = TTL;
 	ip[9] = PROTO_UDP;
-	chq_put_be16(ip + 10, 0);
-	chq_put_le32(ip + 12, (uint32_t)(r->local->ip_lo >> 32));
-	chq_put_le32(ip + 16, (uint32_t)(r->to->ip_lo >> 32));
-	check = (uint16_t)~fold(sum_of(ip, CHQ_IPV4_HDR_LEN));
 	memcpy(ip + 10, &check, 2);
-	*sum = sum_of(ip + 12, 8);
+	chq_put_le32(ip + 12, src);
+	chq_put_le32(ip + 16, dst);
 	return ip + CHQ_IPV4_HDR_LEN;
 }
 
@@ -332,7 +360,8 @@ put_ipv6(uint8_t *ip, const struct route *r, uint16_t dgram_len, uint64_t *sum)
 	chq_put_le64(ip + 16, r->local->ip_lo);
 	chq_put_le64(ip + 24, r->to->ip_hi);
 	chq_put_le64(ip + 32, r->to->ip_lo);
-	*sum = sum_of(ip + 8, 32);
+	*sum = sum_of_64(r->local->ip_hi) + sum_of_64(r->local->ip_lo) + sum_of_64(r->to->ip_hi) +
+	       sum_of_64(r->to->ip_lo);
 	return ip + CHQ_IPV6_HDR_LEN;
 }
 
@@ -347,7 +376,7 @@ put_headers(uint8_t *l2, const struct route *r, uint16_t dgram_len, uint64_t *su
 	chq_put_be16(udp, r->local->port);
 	chq_put_be16(udp + 2, r->to->port);
 	chq_put_be16(udp + 4, (uint16_t)(CHQ_UDP_HDR_LEN + dgram_len));
-	*sum += sum_of(udp, 4);
+	*sum += sum_of_16(r->local->port) + sum_of_16(r->to->port);
 	return udp;
 }
 
@@ -366,12 +395,8 @@ put_check(uint8_t *udp, uint64_t sum)
 static uint64_t
 sum_payload(const uint8_t *dgram, uint16_t len)
 {
-	uint8_t words[6];
-
-	chq_put_be16(words, PROTO_UDP);
-	chq_put_be16(words + 2, (uint16_t)(CHQ_UDP_HDR_LEN + len));
-	chq_put_be16(words + 4, (uint16_t)(CHQ_UDP_HDR_LEN + len));
-	return sum_of(words, sizeof(words)) + sum_of(dgram, len);
+	return sum_of_16(PROTO_UDP) + 2 * sum_of_16((uint16_t)(CHQ_UDP_HDR_LEN + len)) +
+	       sum_of(dgram, len);
 }
 
 /* The same share of a packet as it was received, without its FRAME header, found by the checksum it
@@ -400,7 +425,7 @@ chq_eth_build(struct chq_pkt *p, const struct chq_header *header, size_t headroo
 	if (headroom + before < r.headers)
 		return CHQ_ENOBUFS;
 	if (rx_len == p->dgram_len)
-		rest = sum_received(p) + sum_of(p->dgram, header_bytes(rx_len));
+		rest = sum_received(p) + sum_of_header(p->dgram, rx_len);
 	else
 		rest = sum_payload(p->dgram, p->dgram_len);
 	p->l2 = p->dgram - r.headers;
