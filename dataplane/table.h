@@ -159,7 +159,7 @@ struct chq_quota_class {
 };
 _Static_assert(sizeof(struct chq_quota_class) == 64, "price list is one cache line");
 
-#define CHQ_LOCAL_GONE UINT16_MAX /* ifidx: that address is on no interface now: what goes there is left to the kernel */
+#define CHQ_LOCAL_GONE UINT16_MAX /* ifidx: on no interface now: what goes there is the kernel's */
 struct chq_local {
 	uint64_t ip_hi, ip_lo; /* both 0 = not in use; an index is never given to another address */
 	uint16_t port;

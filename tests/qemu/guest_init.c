@@ -1,11 +1,13 @@
 /*
  * guest_init: the only process of a machine that boots an old kernel. It loads every BPF object of
- * the build, makes the tables, runs the program relay on them, puts the steering program on an interface twice (the second time by
- * replacing it), takes it off, says on the console what came of it, and switches the machine off.
+ * the build, makes the tables, runs on them the program relay of tests/bpf, and packets of every kind
+ * through ours and the worker's path, puts ours on an interface twice (the second time by replacing
+ * it), takes it off, says on the console what came of it, and switches the machine off.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,11 +26,15 @@
 #include "dataplane/tables.h"
 #include "dataplane/xdp_link.h"
 #include "tests/bpf/relay_run.h"
+#include "tests/parity/parity.h"
 
 #define OBJECTS	 "/objects"
 #define BPFFS	 "/run/bpf"
 #define PINS	 BPFFS "/guest"
 #define SESSIONS 4096
+
+#define PARITY_SEEDS  3
+#define PARITY_FRAMES 3000
 
 static int objects, faults;
 
@@ -191,7 +197,7 @@ try_link(const char *ifname, const struct chq_tables *t)
 	int rc;
 
 	for (int again = 0; again < 2; again++) {
-		rc = chq_xdp_attach(&l, PINS, ifname, err, sizeof(err));
+		rc = chq_xdp_attach(&l, &want, err, sizeof(err));
 		if (rc)
 			fault("attach: %s (%s)", err, chq_errname(rc));
 		else if (l.adopted != again)
