@@ -165,6 +165,34 @@ chq_instance_status(const struct chq_instance *in)
 }
 
 #ifdef CHQ_HAVE_XDP
+static void
+add_counts(const struct chq_xdp_status *s, void *arg)
+{
+	struct chq_xdp_counts *sum = arg;
+
+	for (int c = 0; s->has_counts && c < CHQ_C__COUNT; c++)
+		sum->n[c] += s->counts.n[c];
+}
+#endif
+
+json_t *
+chq_instance_stats(const struct chq_instance *in)
+{
+	json_t *program = NULL;
+
+#ifdef CHQ_HAVE_XDP
+	struct chq_xdp_counts sum = { 0 };
+
+	chq_xdp_list(in->pins, add_counts, &sum);
+	program = chq_xdp_counts_json(&sum, false);
+#else
+	(void)in;
+	program = json_object();
+#endif
+	return json_pack("{s:o}", "program", program);
+}
+
+#ifdef CHQ_HAVE_XDP
 struct strays {
 	const struct chq_conf_strings *kept;
 	const char *dir;

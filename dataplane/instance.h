@@ -24,6 +24,10 @@ int chq_instance_lock(const struct chq_instance *in, pid_t *holder);
 /** chq_instance_status() - what stands pinned, attached and running, without a process. New reference; NULL without memory. */
 json_t *chq_instance_status(const struct chq_instance *in);
 
+/** chq_instance_stats() - what the programs on interfaces have counted so far, without a process: {"program": {name: n, ...}}. New
+ * reference; NULL without memory. */
+json_t *chq_instance_stats(const struct chq_instance *in);
+
 /**
  * chq_instance_drop_strays() - take programs and settings off interfaces that an earlier start has used and @driver does
  * not: a program would keep from it what clients send. Logged. The caller holds the lock.

@@ -29,16 +29,18 @@ struct options {
 static const char usage[] =
 	"usage: chasqui-dataplane [-c FILE] [--driver NAME] [--detach] [run]\n"
 	"       chasqui-dataplane [-c FILE] [-o json] status\n"
+	"       chasqui-dataplane [-c FILE] [-o json] stats\n"
 	"       chasqui-dataplane [-c FILE] detach\n"
 	"\n"
 	"  run      relay until SIGTERM; sessions stay for the next start\n"
 	"  status   say what runs, stands pinned and is attached\n"
+	"  stats    what the programs on interfaces have counted, also while no process runs\n"
 	"  detach   take the program off the interfaces and forget all sessions\n"
 	"\n"
 	"  -c, --config FILE   configuration (default " CHQ_SITE_CONF_PATH ")\n"
 	"      --driver NAME   auto, dpdk, af_xdp, xdp or socket, instead of the configured one\n"
 	"      --detach        with run: detach at the end\n"
-	"  -o, --output FORM   with status: text or json\n"
+	"  -o, --output FORM   with status and stats: text or json\n"
 	"  -h, --help          this text\n"
 	"\n"
 	"Exit codes: 0 done, 1 failed, 2 usage; detach also 5 while a process runs, 6 not "
@@ -106,19 +108,26 @@ print_status(const json_t *s)
 	print_links(json_object_get(s, "links"));
 }
 
-static int
-verb_status(struct chq_site_conf *conf, const struct options *o)
+static void
+print_stats(const json_t *stats)
 {
-	struct chq_instance in;
-	json_t *data, *answer;
+	const char *name;
+	json_t *n;
 
-	if (chq_instance_init(&in, conf))
-		return EXIT_FAILED;
-	data = chq_instance_status(&in);
+	json_object_foreach(json_object_get(stats, "program"), name, n)
+		printf("%-20s %" JSON_INTEGER_FORMAT "\n", name, json_integer_value(n));
+}
+
+/* @data: taken over. */
+static int
+print_answer(json_t *data, bool json, void (*print_fn)(const json_t *data))
+{
+	json_t *answer;
+
 	if (!data)
 		return EXIT_FAILED;
-	if (!o->json) {
-		print_status(data);
+	if (!json) {
+		print_fn(data);
 		json_decref(data);
 		return EXIT_SUCCESS;
 	}
@@ -127,6 +136,34 @@ verb_status(struct chq_site_conf *conf, const struct options *o)
 	putchar('\n');
 	json_decref(answer);
 	return EXIT_SUCCESS;
+}
+
+static int
+verb_status(struct chq_site_conf *conf, const struct options *o)
+{
+	struct chq_instance in;
+
+	if (chq_instance_init(&in, conf))
+		return EXIT_FAILED;
+	return print_answer(chq_instance_status(&in), o->json, print_status);
+}
+
+static int
+verb_stats(struct chq_site_conf *conf, const struct options *o)
+{
+	struct chq_instance in;
+
+	json_t *stats;
+
+	if (chq_instance_init(&in, conf))
+		return EXIT_FAILED;
+	stats = chq_instance_stats(&in);
+	if (json_object_size(json_object_get(stats, "program")) > 0)
+		return print_answer(stats, o->json, print_stats);
+	json_decref(stats);
+	fprintf(stderr, "error: EUNAVAIL no program of instance %s has counted anything\n",
+		in.tables.instance);
+	return (int)chq_ctl_exit_code(CHQ_EUNAVAIL);
 }
 
 static int
@@ -167,6 +204,7 @@ static const struct {
 } verbs[] = {
 	{ "run", verb_run },
 	{ "status", verb_status },
+	{ "stats", verb_stats },
 	{ "detach", verb_detach },
 };
 

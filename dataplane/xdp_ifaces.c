@@ -254,14 +254,17 @@ chq_xdp_ifaces_describe(const struct chq_xdp_ifaces *x, unsigned int i, const ch
 	const struct chq_xdp_iface *f = &x->at[i];
 	const struct chq_port *port = &x->tables->header->port_info[f->ifidx];
 	char mac[18];
-	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:I, s:o, s:o}", "name",
-			      f->link.ifname, "driver", driver, "mode",
-			      f->link.native ? "native" : "generic", "mac", chq_mac_text(port, mac),
-			      "mtu", (int)port->mtu, "queues", f->queues, "adopted",
-			      (int)f->link.adopted, "link", (json_int_t)f->link.link_id, "program",
-			      chq_xdp_prog_json(&f->link.prog), "addresses",
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:o}", "name", f->link.ifname,
+			      "driver", driver, "mode", f->link.native ? "native" : "generic",
+			      "mac", chq_mac_text(port, mac), "mtu", (int)port->mtu, "queues",
+			      f->queues, "addresses",
 			      chq_addrs_describe(x->tables->header, f->ifidx));
+	json_t *prog = chq_xdp_prog_json(&f->link.prog);
 
+	json_object_set_new(o, "program", json_integer(f->link.prog.id));
+	json_object_set(o, "tag", json_object_get(prog, "tag"));
+	json_object_set(o, "since", json_object_get(prog, "since"));
+	json_decref(prog);
 	if (o && !f->link.native)
 		json_object_set_new(o, "why_generic", json_string(f->link.conf->why_generic));
 	return o;

@@ -96,11 +96,11 @@ const struct chq_ctl_verb chq_ctl_verbs[] = {
 	  "set a limit at once, until chasqui-control starts anew", opts_none },
 
 	{ "dp", "status", 0, 0, CHQ_CTL_READ, CHQ_CTL_DATAPLANE, "",
-	  "the dataplane's driver, workers, tables and programs", opts_none },
+	  "the dataplane's driver, workers, tables and programs; also what stands attached while none runs", opts_none },
 	{ "dp", "stats", 0, 0, CHQ_CTL_READ, CHQ_CTL_DATAPLANE, "",
-	  "every verdict and reason for a drop, counted", opts_stats },
+	  "every verdict and reason for a drop, counted, and how many frames took each path", opts_stats },
 	{ "dp", "ports", 0, 0, CHQ_CTL_READ, CHQ_CTL_DATAPLANE, "",
-	  "ports with their link and counters", opts_none },
+	  "ports with mode, link, addresses and counters", opts_none },
 	{ "dp", "detach", 0, 0, CHQ_CTL_WRITE, CHQ_CTL_LOCAL, "",
 	  "take the program off the interfaces and forget the tables", opts_none },
 

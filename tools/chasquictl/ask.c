@@ -129,8 +129,9 @@ ask_at(const struct tool_args *a, const struct tool_out *o, const char *path,
 	int err = tool_remote_open(&r, path, a->timeout_s, e);
 
 	/* Pinned tables can be looked at without the process that made them. */
-	if (err == CHQ_EUNAVAIL && !strcmp(a->verb->noun, "dp") && !strcmp(a->verb->verb, "status"))
-		return tool_become_dataplane(a, "status", e);
+	if (err == CHQ_EUNAVAIL && !strcmp(a->verb->noun, "dp") &&
+	    (!strcmp(a->verb->verb, "status") || !strcmp(a->verb->verb, "stats")))
+		return tool_become_dataplane(a, a->verb->verb, e);
 	if (err)
 		return err;
 	err = pages(a, o, &r, &all, e);

@@ -48,7 +48,7 @@ tool_become_dataplane(const struct tool_args *a, const char *verb, struct chq_ct
 				NULL,
 				NULL };
 
-	if (a->format == TOOL_JSON && !strcmp(verb, "status")) {
+	if (a->format == TOOL_JSON && strcmp(verb, "detach") != 0) {
 		words[4] = "-o";
 		words[5] = "json";
 	}
