@@ -32,8 +32,9 @@ chq_bucket_find(const struct chq_bucket *b, uint64_t key)
  * chq_account_find() - first session slot of a key.
  * @key: CHQ_PARTY(kind, 0, id), not 0.
  *
- * The first bucket before the second: an entry that moves, moves from the first to the second, and
- * is in both meanwhile. A slot read beside a change may be the key's former one: the caller checks
+ * The first bucket before the second. An entry that moves is in both meanwhile; one that moved from
+ * the second to the first behind the reader's back is missed: whoever must know for sure, as workers,
+ * asks chq_account_find_again(), and an XDP program leaves the frame to them. A slot read beside a change may be the key's former one: the caller checks
  * the record's rx_ident. Thread: any. Return: slot, to be checked against the number of slots; CHQ_SLOT_NONE.
  */
 static inline uint32_t

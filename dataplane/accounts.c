@@ -1,7 +1,8 @@
 /*
  * Buckets from account to session slot: the writer's side. Two choices of five entries; a new key
  * goes to its first while that has room, so that look-ups mostly touch that one line alone. Where
- * both are full, an entry makes room by moving to its own second choice: see chq_bucket in table.h.
+ * both are full, entries move to their other buckets to make room, those first that come home by it:
+ * see chq_bucket in table.h.
  */
 #include "base/err.h"
 #include "dataplane/tables_priv.h"
@@ -44,29 +45,40 @@ key_find(struct chq_tables *t, uint64_t key, int *entry)
 /* How many entries may move one after the other to make room. Each step multiplies the chance of
  * failure by that of five full buckets. */
 #define MOVES_MAX 3
+#define LOOKS_MAX 16 /* of a reader whom moves overtake: a move takes less than a look */
+
+/* Behind the key that was there before; who sees the new one sees its slot. */
+static void
+entry_put(struct chq_bucket *b, int entry, uint64_t key, uint32_t slot)
+{
+	CHQ_STORE_RELEASE(&b->slot[entry], slot);
+	CHQ_STORE_RELEASE(&b->key[entry], key);
+}
 
 static int make_room(struct chq_tables *t, uint32_t bucket, int moves);
 
-/* Move an entry from its first bucket to its second. Whoever looks at the first one first, as
- * readers do, finds it at any moment. Return: 1 if it moved. */
+/* Move an entry to its other bucket, @home: only from its second to its first, else only the other
+ * way. Return: 1 if it moved. */
 static int
-entry_move(struct chq_tables *t, uint32_t bucket, int entry, int moves)
+entry_move(struct chq_tables *t, uint32_t bucket, int entry, int moves, int home)
 {
-	struct chq_bucket *from = &t->buckets[bucket], *to;
+	struct chq_bucket *from = &t->buckets[bucket];
 	uint64_t key = from->key[entry];
-	uint32_t at[2];
+	uint32_t at[2], to;
 	int place;
 
 	chq_account_buckets(key, t->header->account_seed, t->header->buckets, at);
-	if (at[0] != bucket || at[1] == bucket)
+	to = at[home ? 0 : 1];
+	if (to == bucket)
 		return 0;
-	place = make_room(t, at[1], moves);
+	place = make_room(t, to, moves);
 	if (place < 0 || from->key[entry] != key) /* moves in a circle have moved it already */
 		return place >= 0 && from->key[entry] == 0;
-	to = &t->buckets[at[1]];
-	CHQ_STORE_RELEASE(&to->slot[place], from->slot[entry]);
-	CHQ_STORE_RELEASE(&to->key[place], key);
+	CHQ_STORE_RELAXED(&t->account_moves, t->account_moves + 1);
+	CHQ_FENCE_RELEASE();
+	entry_put(&t->buckets[to], place, key, from->slot[entry]);
 	CHQ_STORE_RELEASE(&from->key[entry], 0);
+	CHQ_STORE_RELEASE(&t->account_moves, t->account_moves + 1);
 	return 1;
 }
 
@@ -76,35 +88,48 @@ make_room(struct chq_tables *t, uint32_t bucket, int moves)
 {
 	int entry = entry_find(&t->buckets[bucket], 0);
 
-	for (int e = 0; entry < 0 && moves > 0 && e < CHQ_BUCKET_ENTRIES; e++)
-		if (entry_move(t, bucket, e, moves - 1))
-			entry = e;
+	for (int home = 1; moves > 0 && home >= 0; home--)
+		for (int e = 0; entry < 0 && e < CHQ_BUCKET_ENTRIES; e++)
+			if (entry_move(t, bucket, e, moves - 1, home))
+				entry = e;
 	return entry;
 }
 
 static int
 key_insert(struct chq_tables *t, uint64_t key, uint32_t slot)
 {
-	struct chq_bucket *b;
-	uint32_t at[2], into;
-	int entry;
+	uint32_t at[2];
 
 	if (t->accounts >= t->header->accounts)
 		return CHQ_EFULL;
 	chq_account_buckets(key, t->header->account_seed, t->header->buckets, at);
-	into = entry_find(&t->buckets[at[0]], 0) < 0;
-	entry = make_room(t, at[into], MOVES_MAX);
-	if (entry < 0) {
-		into = !into;
-		entry = make_room(t, at[into], MOVES_MAX);
+	for (int moves = 0; moves <= MOVES_MAX; moves++)
+		for (int i = 0; i < 2; i++) {
+			int entry = make_room(t, at[i], moves);
+
+			if (entry < 0)
+				continue;
+			entry_put(&t->buckets[at[i]], entry, key, slot);
+			t->accounts++;
+			return CHQ_OK;
+		}
+	return CHQ_EFULL;
+}
+
+uint32_t
+chq_account_find_again(const struct chq_tables *t, uint64_t key)
+{
+	uint32_t slot = CHQ_SLOT_NONE;
+
+	for (int i = 0; i < LOOKS_MAX && slot == CHQ_SLOT_NONE; i++) {
+		uint32_t moves = CHQ_LOAD_ACQUIRE(&t->account_moves);
+
+		slot = tables_find(t, key);
+		CHQ_FENCE_ACQUIRE();
+		if (moves % 2 == 0 && CHQ_LOAD_RELAXED(&t->account_moves) == moves)
+			break; /* nothing moved meanwhile */
 	}
-	if (entry < 0)
-		return CHQ_EFULL;
-	b = &t->buckets[at[into]];
-	CHQ_STORE_RELEASE(&b->slot[entry], slot); /* behind the key that was here before */
-	CHQ_STORE_RELEASE(&b->key[entry], key);
-	t->accounts++;
-	return CHQ_OK;
+	return slot;
 }
 
 uint64_t *

@@ -9,18 +9,38 @@
 #include "dataplane/quota.h"
 #include "dataplane/tables_priv.h"
 
-/* A word that nobody names. There is one: who asks for it names none yet. */
+#define PROBES 64
+
+/* Is there a word that nobody names at the cursor? It goes on behind it then. */
+static bool
+word_free(struct chq_tables *t, uint32_t *at)
+{
+	*at = t->budget_next;
+	if (t->budget_users[*at])
+		return false;
+	t->budget_next = *at + 1 < t->header->sessions ? *at + 1 : 0;
+	return true;
+}
+
+/*
+ * A word that nobody names. There is one: who asks for it names none yet. Two sessions mostly name
+ * one together, so that most are free: where many that are not stand in a row, the cursor jumps.
+ */
 static uint32_t
 word_find(struct chq_tables *t)
 {
-	uint32_t all = t->header->sessions;
+	uint32_t all = t->header->sessions, at;
 
-	for (uint32_t i = 0; i < all; i++) {
-		uint32_t at = t->budget_next;
-
-		t->budget_next = at + 1 < all ? at + 1 : 0;
-		if (t->budget_users[at] == 0)
+	for (uint32_t i = 0; i < PROBES; i++) {
+		if (word_free(t, &at))
 			return at;
+		t->budget_next = (uint32_t)((uint64_t)chq_mix32(at + (uint64_t)i * all) * all >>
+					    32);
+	}
+	for (uint32_t i = 0; i < all; i++) {
+		if (word_free(t, &at))
+			return at;
+		t->budget_next = at + 1 < all ? at + 1 : 0;
 	}
 	return CHQ_SLOT_NONE;
 }

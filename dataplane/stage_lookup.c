@@ -87,7 +87,11 @@ chq_stage_lookup(struct chq_worker *w, struct chq_pkt **live, uint16_t n)
 		at[more] = bucket_of(w, &live[i]->hdr, 1);
 		chq_fetch(&w->buckets[at[more++]]);
 	}
-	for (uint16_t i = 0; i < more; i++)
-		(void)look(w, live[again[i]], at[i]);
+	for (uint16_t i = 0; i < more; i++) {
+		struct chq_pkt *p = live[again[i]];
+
+		if (!look(w, p, at[i]))
+			p->to_slot = chq_account_find_again(w->tables, account_key(&p->hdr));
+	}
 	return n;
 }

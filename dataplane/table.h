@@ -133,9 +133,9 @@ struct chq_hop {
 /*
  * Account -> first session slot. A key lives in one of the two buckets that chq_account_buckets()
  * names.
- * Insert: slot, then key (release). Remove: key = 0 (release). Move, only from a key's first bucket
- * to its second: insert there, then remove here. Readers never lock: they look at the first bucket
- * first, at the key before and behind its slot, and check the record's ident.
+ * Insert: slot, then key (release). Remove: key = 0 (release). Move to the key's other bucket: insert
+ * there, then remove here. Readers never lock: they look at the first bucket first, at the key before
+ * and behind its slot, and check the record's ident.
  */
 struct chq_bucket {
 	uint64_t key[CHQ_BUCKET_ENTRIES]; /* CHQ_PARTY(kind, 0, id); 0 = empty. Gate of the entry */

@@ -67,6 +67,14 @@ tables_bytes(enum chq_table_id id, const struct chq_tables_conf *conf, size_t pa
 	return (bytes + page - 1) / page * page;
 }
 
+void
+tables_say_making(const struct chq_tables *t, enum chq_table_id id)
+{
+	if (t->bytes[id] >= (size_t)256 << 20)
+		CHQ_LOG_INFO("tables-making", "table=%s mib=%zu backing=%s", chq_table_name[id],
+			     t->bytes[id] >> 20, chq_backing_name[t->backing]);
+}
+
 int
 tables_check_owner(const char *path, char *err, size_t err_size)
 {

@@ -76,6 +76,7 @@ struct chq_tables {
 	uint32_t used;	      /* slots that are not FREE */
 	uint32_t unconfirmed; /* of them PRELOGIN or NEW */
 	uint32_t accounts;    /* keys in the buckets */
+	uint32_t account_moves; /* odd while an entry moves. Writer manager, reader any thread: chq_account_find_again() */
 	uint32_t free_count;
 	struct chq_free_ring free[CHQ_FREE__COUNT];
 	uint32_t *budget_users; /* of each cold record's account_quota: sessions that name it */
@@ -131,9 +132,16 @@ void chq_tables_server_set(struct chq_tables *t, const struct chq_dp_server_set 
 /**
  * chq_account_set() - insert a key, or let it point to another slot.
  * Return: 0; CHQ_EFULL (the configured number of accounts is reached, or, beyond all likelihood,
- * both buckets are full).
+ * no entry near its buckets can make room).
  */
 int chq_account_set(struct chq_tables *t, uint64_t key, uint32_t slot);
+
+/**
+ * chq_account_find_again() - look for a key that one look at its two buckets has not found: it may
+ * have moved from the second to the first meanwhile.
+ * Thread: any. Return: slot, to be checked like that of chq_account_find(); CHQ_SLOT_NONE: nobody.
+ */
+uint32_t chq_account_find_again(const struct chq_tables *t, uint64_t key);
 
 /** chq_account_remove() - take a key out. Return: 0; CHQ_ENOENT. */
 int chq_account_remove(struct chq_tables *t, uint64_t key);

@@ -119,10 +119,12 @@ map_make(struct chq_tables *t, int id, const struct chq_tables_conf *conf, char 
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	char pin[300];
-	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, chq_table_name[id], sizeof(uint32_t),
-				(uint32_t)tables_elem_size((enum chq_table_id)id),
-				tables_elems((enum chq_table_id)id, conf), &opts);
+	int fd;
 
+	tables_say_making(t, (enum chq_table_id)id);
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, chq_table_name[id], sizeof(uint32_t),
+			    (uint32_t)tables_elem_size((enum chq_table_id)id),
+			    tables_elems((enum chq_table_id)id, conf), &opts);
 	if (fd < 0) {
 		snprintf(err, err_size, "the kernel refuses the BPF array %s, %zu bytes: %s",
 			 chq_table_name[id], t->bytes[id], chq_strerror(fd));

@@ -53,6 +53,7 @@ file_make(struct chq_tables *t, int id, int dir, char *err, size_t err_size)
 		snprintf(err, err_size, "cannot make the table %s: %s", name, chq_strerror(rc));
 		return rc;
 	}
+	tables_say_making(t, (enum chq_table_id)id);
 	rc = -posix_fallocate(fd, 0, (off_t)t->bytes[id]);
 	if (rc == 0)
 		rc = file_map(t, id, fd);

@@ -14,6 +14,9 @@ uint32_t tables_elems(enum chq_table_id id, const struct chq_tables_conf *conf);
 /* Both multiplied, rounded up to whole pages of that size. */
 size_t tables_bytes(enum chq_table_id id, const struct chq_tables_conf *conf, size_t page);
 
+/* A table of a size that takes a while is being made. */
+void tables_say_making(const struct chq_tables *t, enum chq_table_id id);
+
 /* Buckets for a configured number of accounts: a power of two, load at most one half. */
 uint32_t tables_buckets(uint32_t accounts);
 

@@ -24,11 +24,14 @@ key_of(uint64_t id)
 	return CHQ_PARTY(CHQ_KIND_ACCOUNT, 0, id);
 }
 
+/* As workers do. */
 static uint32_t
 find(const struct chq_tables *t, uint64_t id)
 {
-	return chq_account_find(t->buckets, t->header->buckets, t->header->account_seed,
-				key_of(id));
+	uint32_t slot = chq_account_find(t->buckets, t->header->buckets, t->header->account_seed,
+					 key_of(id));
+
+	return slot != CHQ_SLOT_NONE ? slot : chq_account_find_again(t, key_of(id));
 }
 
 static void
@@ -96,6 +99,30 @@ filled_churned_and_emptied_ten_times_no_insert_fails(void **state)
 		assert_int_equal(chq_account_remove(t, key_of(ids[0])), CHQ_ENOENT);
 	}
 	free(ids);
+	chq_tables_close(t);
+}
+
+/* Few change their place for long, and many come and go: what stays must not fill buckets with
+ * entries that cannot move. */
+static void
+long_lived_accounts_are_in_nobodys_way(void **state)
+{
+	struct chq_tables *t = tables_new(320);
+	uint64_t rng = 6, ids[64], last = 256;
+
+	(void)state;
+	for (uint64_t id = 1; id <= 256; id++)
+		assert_int_equal(chq_account_set(t, key_of(id), (uint32_t)id), 0);
+	for (int i = 0; i < 64; i++)
+		assert_int_equal(chq_account_set(t, key_of(ids[i] = ++last), 0), 0);
+	for (int n = 0; n < 3000000; n++) {
+		int i = (int)(rnd(&rng) % 64);
+
+		assert_int_equal(chq_account_remove(t, key_of(ids[i])), 0);
+		assert_int_equal(chq_account_set(t, key_of(ids[i] = ++last), 0), 0);
+	}
+	for (uint64_t id = 1; id <= 256; id++)
+		assert_int_equal(find(t, id), id);
 	chq_tables_close(t);
 }
 
@@ -219,6 +246,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(load_stays_at_most_one_half),
 		cmocka_unit_test(filled_churned_and_emptied_ten_times_no_insert_fails),
+		cmocka_unit_test(long_lived_accounts_are_in_nobodys_way),
 		cmocka_unit_test(keys_of_one_full_bucket_move_to_their_second),
 		cmocka_unit_test(look_ups_agree_with_a_shadow_map),
 		cmocka_unit_test(those_who_stay_are_found_while_others_come_and_go),
