@@ -188,10 +188,9 @@ try_parity(void)
 static void
 try_link(const char *ifname, const struct chq_tables *t)
 {
-	const struct chq_xdp_want want = { .dir = PINS,
-					   .ifname = ifname,
-					   .tables = t,
-					   .mode = CHQ_XDP_FORWARD };
+	const struct chq_xdp_want want = {
+		.dir = PINS, .ifname = ifname, .tables = t, .mode = CHQ_XDP_FORWARD
+	};
 	struct chq_xdp_link l;
 	char err[256] = "";
 	int rc;
