@@ -96,6 +96,40 @@ chq_quota_squeezed(uint32_t price, uint32_t span, uint32_t squeeze)
 	return price;
 }
 
+/* As chq_quota_spend(), given up after @rounds lost races; with 1 there is no loop. */
+static inline int
+chq_quota_try(uint64_t *word, const struct chq_quota_price *q, uint64_t now_ns, uint32_t len,
+	      uint32_t squeeze, int rounds)
+{
+	uint32_t frame_price = CHQ_LOAD_RELAXED(&q->frame_ticks);
+	uint32_t byte_price = chq_quota_byte_ticks(CHQ_LOAD_RELAXED(&q->kib_ns), len);
+	uint32_t frame_span = CHQ_LOAD_RELAXED(&q->frame_span);
+	uint32_t byte_span = CHQ_LOAD_RELAXED(&q->byte_span);
+	uint32_t now = (uint32_t)(now_ns >> CHQ_QUOTA_TICK_SHIFT);
+	uint64_t was, seen;
+
+	if (frame_price == 0 && byte_price == 0)
+		return CHQ_QUOTA_SPENT;
+	frame_price = chq_quota_squeezed(frame_price, frame_span, squeeze);
+	byte_price = chq_quota_squeezed(byte_price, byte_span, squeeze);
+	was = CHQ_LOAD_RELAXED(word);
+	for (int i = 0; i < rounds; i++) {
+		uint32_t frames = chq_quota_ahead((uint32_t)(was >> 32), now, frame_span) +
+				  frame_price;
+		uint32_t bytes = chq_quota_ahead((uint32_t)was, now, byte_span) + byte_price;
+
+		if (frame_price && frames > frame_span)
+			return CHQ_QUOTA_OVER_FRAMES;
+		if (byte_price && bytes > byte_span)
+			return CHQ_QUOTA_OVER_BYTES;
+		seen = CHQ_CAS(word, was, (uint64_t)(now + frames) << 32 | (uint32_t)(now + bytes));
+		if (seen == was)
+			return CHQ_QUOTA_SPENT;
+		was = seen;
+	}
+	return CHQ_QUOTA_OVER_FRAMES;
+}
+
 /**
  * chq_quota_spend() - spend a datagram from two budgets, of frames and of bytes.
  * @word:    arrival times in ticks, {frames 32 | bytes 32}.
@@ -112,33 +146,7 @@ static inline int
 chq_quota_spend(uint64_t *word, const struct chq_quota_price *q, uint64_t now_ns, uint32_t len,
 		uint32_t squeeze)
 {
-	uint32_t frame_price = CHQ_LOAD_RELAXED(&q->frame_ticks);
-	uint32_t byte_price = chq_quota_byte_ticks(CHQ_LOAD_RELAXED(&q->kib_ns), len);
-	uint32_t frame_span = CHQ_LOAD_RELAXED(&q->frame_span);
-	uint32_t byte_span = CHQ_LOAD_RELAXED(&q->byte_span);
-	uint32_t now = (uint32_t)(now_ns >> CHQ_QUOTA_TICK_SHIFT);
-	uint64_t was, seen;
-
-	if (frame_price == 0 && byte_price == 0)
-		return CHQ_QUOTA_SPENT;
-	frame_price = chq_quota_squeezed(frame_price, frame_span, squeeze);
-	byte_price = chq_quota_squeezed(byte_price, byte_span, squeeze);
-	was = CHQ_LOAD_RELAXED(word);
-	for (int i = 0; i < CHQ_CAS_ROUNDS; i++) {
-		uint32_t frames = chq_quota_ahead((uint32_t)(was >> 32), now, frame_span) +
-				  frame_price;
-		uint32_t bytes = chq_quota_ahead((uint32_t)was, now, byte_span) + byte_price;
-
-		if (frame_price && frames > frame_span)
-			return CHQ_QUOTA_OVER_FRAMES;
-		if (byte_price && bytes > byte_span)
-			return CHQ_QUOTA_OVER_BYTES;
-		seen = CHQ_CAS(word, was, (uint64_t)(now + frames) << 32 | (uint32_t)(now + bytes));
-		if (seen == was)
-			return CHQ_QUOTA_SPENT;
-		was = seen;
-	}
-	return CHQ_QUOTA_OVER_FRAMES;
+	return chq_quota_try(word, q, now_ns, len, squeeze, CHQ_CAS_ROUNDS);
 }
 
 /**

@@ -42,14 +42,9 @@ chq_replay_seen(const uint64_t words[CHQ_REPLAY_WORDS], uint64_t seq)
 	       chq_replay_spent(CHQ_LOAD_RELAXED(&words[seq >> 5 & (CHQ_REPLAY_WORDS - 1)]), seq);
 }
 
-/**
- * chq_replay_take() - take a number, after its frame's tag was verified.
- * @words: the session's replay words.
- * Return: 1 if it is now taken by the caller; 0 if it was taken before, is too old, or is no number
- * of ours.
- */
+/* As chq_replay_take(), given up after @rounds lost races; with 1 there is no loop. */
 static inline int
-chq_replay_take(uint64_t words[CHQ_REPLAY_WORDS], uint64_t seq)
+chq_replay_try(uint64_t words[CHQ_REPLAY_WORDS], uint64_t seq, int rounds)
 {
 	uint64_t block = seq >> 5, bit = UINT64_C(1) << (seq & 31);
 	uint64_t *at = &words[block & (CHQ_REPLAY_WORDS - 1)];
@@ -58,7 +53,7 @@ chq_replay_take(uint64_t words[CHQ_REPLAY_WORDS], uint64_t seq)
 	if (seq == 0 || seq >= CHQ_SEQ_END)
 		return 0;
 	was = CHQ_LOAD_RELAXED(at);
-	for (int i = 0; i < CHQ_CAS_ROUNDS; i++) {
+	for (int i = 0; i < rounds; i++) {
 		if (chq_replay_spent(was, seq))
 			return 0;
 		next = was >> 32 == block ? was | bit : block << 32 | bit;
@@ -68,6 +63,18 @@ chq_replay_take(uint64_t words[CHQ_REPLAY_WORDS], uint64_t seq)
 		was = seen;
 	}
 	return 0;
+}
+
+/**
+ * chq_replay_take() - take a number, after its frame's tag was verified.
+ * @words: the session's replay words.
+ * Return: 1 if it is now taken by the caller; 0 if it was taken before, is too old, or is no number
+ * of ours.
+ */
+static inline int
+chq_replay_take(uint64_t words[CHQ_REPLAY_WORDS], uint64_t seq)
+{
+	return chq_replay_try(words, seq, CHQ_CAS_ROUNDS);
 }
 
 #ifndef __bpf__

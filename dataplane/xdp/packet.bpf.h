@@ -74,6 +74,10 @@ struct datagram {
 	uint32_t gen;
 	uint32_t sound; /* the receiver's path was no mixture */
 	uint32_t whole; /* nothing follows the datagram */
+
+	/* Of this CPU, for the next one. */
+	uint32_t last_local; /* where the last one's address was found: looked at first */
+	uint64_t clock_ns, clock_jiffy;
 };
 
 struct {
@@ -106,6 +110,19 @@ INLINE struct chq_header *
 header(void)
 {
 	return element(&chq_header, 0);
+}
+
+/* The coarse clock. It moves with the ticks, and a tick is known without a call. */
+INLINE uint64_t
+clock(struct datagram *d)
+{
+	uint64_t jiffy = bpf_jiffies64();
+
+	if (d->clock_jiffy != jiffy) {
+		d->clock_jiffy = jiffy;
+		d->clock_ns = bpf_ktime_get_coarse_ns();
+	}
+	return d->clock_ns;
 }
 
 /* --- counting --- */

@@ -92,9 +92,16 @@ parse_ipv6(void *at, void *end, struct datagram *d, struct layers *l)
 	return (void *)(w + 5);
 }
 
+INLINE int
+local_matches(const struct chq_local *l, uint64_t ip_hi, uint64_t ip_lo, uint32_t port)
+{
+	return l->ip_lo == ip_lo && l->ip_hi == ip_hi && l->port == port &&
+	       CHQ_LOAD_RELAXED(&l->ifidx) != CHQ_LOCAL_GONE;
+}
+
 /* Return: index of our address; -1 if it is none, or is on no interface now. */
 PART
-local_find(uint64_t ip_hi, uint64_t ip_lo, uint32_t port)
+local_search(uint64_t ip_hi, uint64_t ip_lo, uint32_t port)
 {
 	const struct chq_header *h = header();
 	uint32_t n;
@@ -102,13 +109,25 @@ local_find(uint64_t ip_hi, uint64_t ip_lo, uint32_t port)
 	if (!h || (ip_hi | ip_lo) == 0)
 		return -1;
 	n = CHQ_LOAD_ACQUIRE(&h->locals);
-	for (uint32_t i = 0; i < CHQ_TABLE_LOCALS_MAX && i < n; i++) {
-		const struct chq_local *l = &h->local[i];
-
-		if (l->ip_lo == ip_lo && l->ip_hi == ip_hi && l->port == port)
-			return CHQ_LOAD_RELAXED(&l->ifidx) == CHQ_LOCAL_GONE ? -1 : (int)i;
-	}
+	for (uint32_t i = 0; i < CHQ_TABLE_LOCALS_MAX && i < n; i++)
+		if (local_matches(&h->local[i], ip_hi, ip_lo, port))
+			return (int)i;
 	return -1;
+}
+
+INLINE int
+local_find(const struct chq_header *h, struct datagram *d, const struct layers *l, uint32_t port)
+{
+	uint32_t last = d->last_local & (CHQ_TABLE_LOCALS_MAX - 1);
+	int local;
+
+	if (last < CHQ_LOAD_ACQUIRE(&h->locals) &&
+	    local_matches(&h->local[last], l->dst_hi, l->dst_lo, port))
+		return (int)last;
+	local = local_search(l->dst_hi, l->dst_lo, port);
+	if (local >= 0)
+		d->last_local = (uint32_t)local;
+	return local;
 }
 
 /* Could an answer go to the source: no multicast, unspecified or loopback address, not our own? */

@@ -29,13 +29,21 @@ frame_up(struct xdp_md *ctx, const struct datagram *d)
 	return chq_replay_seen(s->replay, d->f.hdr.seq) ? drop(d, CHQ_D_REPLAY) : hand_up(ctx, d);
 }
 
-/* Return: 1 if the sequence number is taken now. */
 PART
-number_take(const struct datagram *d)
+number_take_slow(uint32_t slot, uint64_t seq)
 {
-	struct chq_session *s = d ? session_at(d->f.hdr.slot) : 0;
+	struct chq_session *s = session_at(slot);
 
-	if (!s || !chq_replay_take(s->replay, d->f.hdr.seq))
+	return s && chq_replay_take(s->replay, seq);
+}
+
+/* Return: 1 if the sequence number is taken now. What does not succeed at the first try is tried
+ * anew, out of the way. */
+INLINE int
+number_take(const struct datagram *d, struct chq_session *s)
+{
+	if (!chq_replay_try(s->replay, d->f.hdr.seq, 1) &&
+	    !number_take_slow(d->f.hdr.slot, d->f.hdr.seq))
 		return 0;
 	if (d->refuse != CHQ_D_EXPIRED)
 		chq_session_heard(s, d->now_s);
@@ -56,7 +64,7 @@ budget_shared(const struct chq_session *s)
 
 /* Return: GO, or the counter to drop the frame under. */
 PART
-budget_take(uint32_t slot, uint32_t len, uint64_t now_ns)
+budget_take_slow(uint32_t slot, uint32_t len, uint64_t now_ns)
 {
 	struct chq_session *s = session_at(slot);
 	struct chq_cold *c = element(&chq_cold, slot);
@@ -73,6 +81,18 @@ budget_take(uint32_t slot, uint32_t len, uint64_t now_ns)
 	return got == CHQ_QUOTA_OVER_FRAMES  ? CHQ_D_QUOTA_FRAMES
 	       : got == CHQ_QUOTA_OVER_BYTES ? CHQ_D_QUOTA_BYTES
 					     : CHQ_D_QUOTA_ACCOUNT;
+}
+
+/* The same. What a session that shares no budget does not spend at the first try is tried anew. */
+INLINE int
+budget_take(const struct chq_header *h, const struct datagram *d, struct chq_session *s)
+{
+	const struct chq_quota_class *q = chq_quota_class_of(h, s);
+
+	if (CHQ_LOAD_RELAXED(&s->budget) == 0 &&
+	    chq_quota_try(&s->quota, &q->own, d->now_ns, d->len, 0, 1) == CHQ_QUOTA_SPENT)
+		return GO;
+	return budget_take_slow(d->f.hdr.slot, d->len, d->now_ns);
 }
 
 /* --- frames --- */
@@ -136,15 +156,16 @@ forward(struct xdp_md *ctx, struct datagram *d, struct chq_session *r)
 
 /* The receiver is known, or the frame is refused. */
 INLINE int
-frame_go(struct xdp_md *ctx, struct datagram *d, const struct chq_session *s, struct chq_session *r)
+frame_go(struct xdp_md *ctx, const struct chq_header *h, struct datagram *d, struct chq_session *s,
+	 struct chq_session *r)
 {
 	int why;
 
 	if (needs_process(d, s) && process_lives(ctx, d->now_ns))
 		return frame_up(ctx, d);
-	if (!number_take(d))
+	if (!number_take(d, s))
 		return drop(d, CHQ_D_REPLAY);
-	why = budget_take(d->f.hdr.slot, d->len, d->now_ns);
+	why = budget_take(h, d, s);
 	if (why != GO)
 		return drop_told(ctx, d, (uint32_t)why, CHQ_NOTICE_TOO_FAST);
 	if (d->refuse || !r)
@@ -155,25 +176,28 @@ frame_go(struct xdp_md *ctx, struct datagram *d, const struct chq_session *s, st
 
 /* Where no process is, a session is moved here, and its manager hears of it by the table alone. */
 PART
-ping(struct xdp_md *ctx, struct datagram *d, uint32_t state)
+ping(struct xdp_md *ctx, struct datagram *d)
 {
+	struct chq_session *s = d ? session_at(d->f.hdr.slot) : 0;
+	const struct chq_header *h = header();
 	uint32_t counter = CHQ_C_PING_AWAY;
 	int token, token_ok, home, why;
 
-	if (!d)
+	if (!s || !h)
 		return XDP_ABORTED;
 	token = d->f.hdr.grant != 0;
 	token_ok = token && ping_token_ok(d);
-	if ((token_ok || state == CHQ_SESSION_NEW) && process_lives(ctx, d->now_ns))
+	if ((token_ok || CHQ_LOAD_RELAXED(&s->state) == CHQ_SESSION_NEW) &&
+	    process_lives(ctx, d->now_ns))
 		return frame_up(ctx, d);
-	if (!number_take(d))
+	if (!number_take(d, s))
 		return drop(d, CHQ_D_REPLAY);
 	if (token && !token_ok)
 		counter = CHQ_D_TOKEN;
 	home = token ? token_ok && ping_move(d) : ping_home(d);
 	if (!home)
 		return drop_told(ctx, d, counter, 0);
-	why = budget_take(d->f.hdr.slot, d->len, d->now_ns);
+	why = budget_take(h, d, s);
 	if (why != GO)
 		return drop_told(ctx, d, (uint32_t)why, CHQ_NOTICE_TOO_FAST);
 	return ping_answer(ctx, d);
@@ -182,8 +206,7 @@ ping(struct xdp_md *ctx, struct datagram *d, uint32_t state)
 INLINE int
 frame(struct xdp_md *ctx, const struct chq_header *h, struct datagram *d)
 {
-	const struct chq_session *s = session_at(d->f.hdr.slot);
-	struct chq_session *r = 0;
+	struct chq_session *s = session_at(d->f.hdr.slot), *r = 0;
 	int why;
 
 	if (!s)
@@ -196,17 +219,17 @@ frame(struct xdp_md *ctx, const struct chq_header *h, struct datagram *d)
 	if (why != GO)
 		return drop(d, (uint32_t)why);
 	if (d->refuse)
-		return frame_go(ctx, d, s, 0);
+		return frame_go(ctx, h, d, s, 0);
 	if (d->f.hdr.flags & CHQ_F_PING)
-		return ping(ctx, d, CHQ_LOAD_RELAXED(&s->state));
+		return ping(ctx, d);
 	if (CHQ_PARTY_KIND(d->f.hdr.party) != CHQ_KIND_ACCOUNT)
 		return frame_up(ctx, d); /* to the server, or to a group */
 	if (d->f.hdr.flags & CHQ_F_HOP) {
 		d->refuse = CHQ_D_SEAL;
-		return frame_go(ctx, d, s, 0);
+		return frame_go(ctx, h, d, s, 0);
 	}
 	r = receiver_judge(ctx, h, d, r);
-	return r ? frame_go(ctx, d, s, r) : frame_up(ctx, d);
+	return r ? frame_go(ctx, h, d, s, r) : frame_up(ctx, d);
 }
 
 /* --- packets --- */
@@ -224,16 +247,16 @@ steer(struct xdp_md *ctx, const struct chq_xdp_conf *conf, uint64_t now_ns)
 
 /* Return: 1; 0 if the packet is not for us. */
 INLINE int
-find_datagram(struct datagram *d, const struct chq_xdp_conf *conf, const struct layers *l,
-	      const struct udphdr *udp)
+find_datagram(const struct chq_header *h, struct datagram *d, const struct chq_xdp_conf *conf,
+	      const struct layers *l, const struct udphdr *udp)
 {
-	int local = local_find(l->dst_hi, l->dst_lo, bpf_ntohs(udp->dest));
+	int local = local_find(h, d, l, bpf_ntohs(udp->dest));
 
 	if (local < 0)
 		return 0;
 	d->src.w[2] |= bpf_ntohs(udp->source) | (uint64_t)(uint8_t)local << 32 |
 		       (uint64_t)conf->ifidx << 40;
-	d->now_ns = conf->test_now_ns ? conf->test_now_ns : bpf_ktime_get_coarse_ns();
+	d->now_ns = conf->test_now_ns ? conf->test_now_ns : clock(d);
 	d->now_s = (uint32_t)(d->now_ns / 1000000000);
 	d->len = 0;
 	return 1;
@@ -253,7 +276,7 @@ relay(struct xdp_md *ctx)
 		return XDP_PASS;
 	udp = parse_layers(ctx, d, &l);
 	if (!udp || (void *)(udp + 1) > (void *)(long)ctx->data_end ||
-	    !find_datagram(d, conf, &l, udp))
+	    !find_datagram(h, d, conf, &l, udp))
 		return XDP_PASS;
 	if (steer(ctx, conf, d->now_ns))
 		return XDP_REDIRECT;
