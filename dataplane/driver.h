@@ -63,6 +63,10 @@ struct chq_driver_ops {
 	/** missed() - packets that the ports lost before a worker saw them, since the start. Manager thread. May be NULL. */
 	uint64_t (*missed)(struct chq_driver *d);
 
+	/** next_hop() - fill in interface and MAC of a path that has no MAC, when they are known now. Manager thread. May be NULL.
+	 * Return: 0; CHQ_ENOENT and other negated errno: @path is unchanged. */
+	int (*next_hop)(struct chq_driver *d, struct chq_path *path);
+
 	/** quiet() - before the workers are stopped: nothing is handed to them any more. Manager thread. May be NULL. */
 	void (*quiet)(struct chq_driver *d);
 

@@ -1,9 +1,11 @@
 #include <jansson.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "base/err.h"
 #include "dataplane/driver_socket.h"
+#include "dataplane/next_hop.h"
 #include "dataplane/tables.h"
 #include "dataplane/xdp_ifaces.h"
 
@@ -18,6 +20,7 @@
 struct xdp {
 	struct chq_sock_driver sock;
 	struct chq_xdp_ifaces ifaces;
+	int netlink_fd; /* of next_hop() */
 };
 
 static struct xdp *
@@ -31,6 +34,14 @@ static void
 xdp_refresh(struct chq_driver *d)
 {
 	chq_xdp_ifaces_refresh(&xdp_driver(d)->ifaces, false);
+}
+
+static int
+xdp_next_hop(struct chq_driver *d, struct chq_path *path)
+{
+	struct xdp *x = xdp_driver(d);
+
+	return chq_next_hop_find(x->netlink_fd, x->sock.header, path);
 }
 
 static void
@@ -52,6 +63,8 @@ xdp_close(struct chq_driver *d, int detach)
 
 	chq_xdp_ifaces_close(&x->ifaces, detach);
 	chq_sock_deinit(&x->sock);
+	if (x->netlink_fd >= 0)
+		close(x->netlink_fd);
 	free(x);
 }
 
@@ -64,6 +77,7 @@ xdp_open(struct chq_driver **out, const struct chq_site_conf *conf, struct chq_t
 
 	if (!x)
 		return CHQ_ENOMEM;
+	x->netlink_fd = chq_next_hop_open(); /* without it, bpf_fib_lookup() may know */
 	rc = chq_xdp_ifaces_check(conf, t, "xdp", err, err_size);
 	if (!rc)
 		rc = chq_sock_init(&x->sock, &chq_driver_xdp, conf, t, err, err_size);
@@ -106,6 +120,7 @@ const struct chq_driver_ops chq_driver_xdp = {
 	.wake = chq_sock_wake,
 	.refresh = xdp_refresh,
 	.describe = xdp_describe,
+	.next_hop = xdp_next_hop,
 	.quiet = xdp_quiet,
 	.counts = xdp_counts,
 	.close = xdp_close,

@@ -154,6 +154,9 @@ void chq_manager_worn(struct chq_manager *m, struct chq_dp_ref ref, const struct
 /** manager_session.c: a NEW session's first valid frame was seen: publish it and tell control. */
 void chq_manager_confirm(struct chq_manager *m, struct chq_dp_ref ref);
 
+/** manager_session.c: a session that is a receiver now came over a socket: let its path name the next hop, for the program. */
+void chq_manager_next_hop(const struct chq_manager *m, struct chq_dp_ref ref);
+
 /** manager_load.c: each second: what the workers did meanwhile; tells control. */
 void chq_manager_load(struct chq_manager *m);
 

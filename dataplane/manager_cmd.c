@@ -80,8 +80,11 @@ static void
 cmd_session_login(struct chq_manager *m, const void *msg)
 {
 	const struct chq_dp_session_login *c = msg;
+	int rc = chq_session_login(m->t, c, m->now_ns, NULL);
 
-	answer_done(m, msg, chq_session_login(m->t, c, m->now_ns, NULL));
+	if (!rc)
+		chq_manager_next_hop(m, c->ref);
+	answer_done(m, msg, rc);
 }
 
 /* A header that a NOTICE which is about no frame may name: the server, message 0. */

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/err.h"
 #include "base/log.h"
 #include "dataplane/atomic.h"
@@ -31,8 +33,24 @@ chq_manager_confirm(struct chq_manager *m, struct chq_dp_ref ref)
 	if (rc)
 		return;
 	chq_manager_count_one(m, CHQ_C_CONFIRM);
+	chq_manager_next_hop(m, ref);
 	chq_manager_event(m, ref, CHQ_DP_EV_CONFIRMED, s->ident,
 			  chq_path_read(s, &at) ? &at : NULL);
+}
+
+/* Only before any PING has moved the session: from then on its path is what the PING's packet showed. */
+void
+chq_manager_next_hop(const struct chq_manager *m, struct chq_dp_ref ref)
+{
+	struct chq_session *s = chq_session_at(m->t, ref);
+	static const uint8_t none[6];
+	struct chq_path path;
+
+	if (!s || !m->driver->ops->next_hop || CHQ_PATH_SEQ(CHQ_LOAD_RELAXED(&s->path_word)) != 0 ||
+	    !chq_path_read(s, &path) || memcmp(path.mac, none, sizeof(none)) != 0)
+		return;
+	if (m->driver->ops->next_hop(m->driver, &path) == 0)
+		chq_path_move(s, &path, ref.gen, 1);
 }
 
 /* --- ends --- */
