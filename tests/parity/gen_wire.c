@@ -147,6 +147,8 @@ ipv6_put(struct gen *g, const struct gen_frame *f, uint8_t *ip, const struct chq
 	chq_put_le64(ip + 32, to->ip_lo);
 	if (f->around == GEN_OTHER_ADDRESS)
 		ip[38] ^= (uint8_t)(1 + gen_below(g, 255));
+	if (f->around == GEN_OTHER_ADDRESS && gen_one_in(g, 4))
+		memset(ip + 24, 0, 16); /* as an address that is not in use */
 	if (f->around < GEN_V6_HOPS || f->around > GEN_V6_FRAGMENT)
 		return ip + 40;
 	ip[6] = next[f->around];
