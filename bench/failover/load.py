@@ -1,6 +1,8 @@
 """The steady load: one run of `chasqui-load steady`, and what its record says."""
 import array
 import bisect
+import contextlib
+import glob
 import json
 import os
 import shutil
@@ -42,10 +44,11 @@ class Load:
     def _event(self, name, seconds):
         end = time.monotonic() + seconds
         while True:
+            over = not self.reader.is_alive()  # looked at first: it may read the event just now
             found = [e for e in self.events if e["event"] == name]
             if found:
                 return found[-1]
-            if self.proc.poll() is not None and not self.reader.is_alive():
+            if over:
                 with open(f"{self.site.dir}/load.log", encoding="utf-8", errors="replace") as f:
                     raise Failed(f"chasqui-load has ended: {f.read()[-400:]}")
             if time.monotonic() > end:
@@ -82,6 +85,38 @@ class Load:
             self.proc.wait()
 
 
+class Watch(threading.Thread):
+    """When a thread of the dataplane was ready to run for long, and was not let: a worker that beats late by no fault of its own."""
+
+    EVERY_S = 0.01
+    LONG_NS = 25 * MS
+
+    def __init__(self, daemon):
+        super().__init__(daemon=True)
+        self.daemon_, self.ending, self.starved = daemon, False, []
+        self.start()
+
+    def run(self):
+        waited = {}
+        before = time.monotonic_ns()
+        while not self.ending:
+            time.sleep(self.EVERY_S)
+            now, longest = time.monotonic_ns(), 0
+            for path in glob.glob(f"/proc/{self.daemon_.proc.pid}/task/*/schedstat"):
+                with contextlib.suppress(OSError, ValueError, IndexError), open(path, encoding="ascii") as f:
+                    ns = int(f.read().split()[1])
+                    longest = max(longest, ns - waited.get(path, ns))
+                    waited[path] = ns
+            if longest > self.LONG_NS or now - before > self.LONG_NS * 4:
+                self.starved.append((min(before, now - longest), now))
+            before = now
+
+    def end(self):
+        self.ending = True
+        self.join()
+        return self.starved
+
+
 class Record:
     """What happened to every frame of a run. Times: ns of CLOCK_MONOTONIC."""
 
@@ -101,18 +136,24 @@ class Record:
         lo, hi = max(bisect.bisect_left(times, a) - 1, 0), bisect.bisect_right(times, b) + 1
         return max((y - x for x, y in zip(times[lo:hi], times[lo + 1 : hi])), default=b - a) // 1000
 
-    def distrust(self, around):
-        """Why this run tells nothing of the relay, or ''. @around: moments at which the generator had to be awake."""
+    def distrust(self, around, starved):
+        """
+        Why this run tells nothing of the relay, or ''. @around: moments at most of which the generator had to be awake.
+        @starved: times in which the relay's own threads were not let run, (from, to).
+        """
         f = self.figures
         if f["socket_drops"]:
             return f"{f['socket_drops']} frames found no room in the clients' own sockets"
         planned = (self.last - self.first) * self.rate / 1e9
         if self.sent < 0.9 * planned:
             return f"the generator sent {self.sent} of {planned:.0f} frames: it was not given the time"
-        for at, ns in f["stalls"]:
-            for moment in around:
-                if ns > 20 * MS and at - 60 * MS < moment < at + ns + 60 * MS:
-                    return f"the generator was away for {ns // MS} ms when it mattered"
+        asleep = [m for m in around if any(ns > 20 * MS and at - 60 * MS < m < at + ns + 60 * MS for at, ns in f["stalls"])]
+        if len(asleep) > len(around) / 5:
+            return f"the generator was away for more than 20 ms at {len(asleep)} of {len(around)} moments that matter"
+        for a, b in starved:
+            # what waits for a worker comes too late when it is refused as too old, and is lost when the ring is full
+            if self.lost_between(a - 60 * MS, b):
+                return f"the relay's worker was not let run for {(b - a) // MS} ms"
         if self.cable_drops and self.lost:
             return f"{self.cable_drops} packets found no room in the virtual cable"
         return ""

@@ -8,11 +8,12 @@ upgrade   the dataplane is ended and started again, so that the program is repla
 
 In the gap, and after it, frames that have arrived are sent once more: each must be refused.
 """
+import bisect
 import os
 import signal
 import time
 
-from .load import MS, Load
+from .load import MS, Load, Watch
 from .site import Net, Site
 
 BEAT_NS = 50 * MS  # a worker whose heartbeat is older is taken for dead
@@ -28,8 +29,10 @@ TRIES = 4
 class Result:
     """One phase that could be judged, or why not."""
 
-    def __init__(self, name, record, begin, back, why):
-        self.name, self.record, self.begin, self.back, self.why = name, record, begin, back, why
+    def __init__(self, name, record, moments, why):
+        self.name, self.record, self.moments, self.why = name, record, moments, why
+        begin, back = moments[0], moments[-2]
+        self.begin = begin
         self.sent, self.lost = record.sent, len(record.lost)
         f = record.figures
         self.replayed, self.duplicated = f["replayed"], f["duplicated"]
@@ -40,16 +43,22 @@ class Result:
         self.quiet_gap_us = record.gap_us(record.first + 100 * MS, begin - 50 * MS)
         self.back_gap_us = record.gap_us(back, record.last)
 
-    def spread_ms(self):
-        """When the lost ones were sent, from the event: first and last, ms."""
-        return [round((t - self.begin) / MS, 1) for t in (self.record.lost[0], self.record.lost[-1])] if self.lost else []
+    def lost_at(self):
+        """Where in the event the lost ones were sent: {moment passed last: [how many, ms behind it of first and last]}."""
+        out = {}
+        for t in self.record.lost:
+            n = bisect.bisect_right(self.moments, t)
+            ms = round((t - self.moments[max(n - 1, 0)]) / MS, 1)
+            out.setdefault(n, [0, ms, ms])[0] += 1
+            out[n][2] = ms
+        return out
 
     def most(self):
         """Frames sent while a dead worker's heartbeat was young."""
         return int(self.record.rate * (BEAT_NS + MARGIN_NS) / 1e9)
 
     def line(self):
-        out = {"sent": self.sent, "lost": self.lost, "lost_after_ms": self.spread_ms(), "gap_us": self.gap_us,
+        out = {"sent": self.sent, "lost": self.lost, "lost_at": self.lost_at(), "gap_us": self.gap_us,
                "gap_us_quiet": self.quiet_gap_us, "gap_us_back": self.back_gap_us, "replayed": self.replayed,
                "replays_taken": self.duplicated, "seq_repeated": self.seq_repeated, "seq_backwards": self.seq_backwards,
                "cable_drops": self.record.cable_drops, "notices": self.record.figures["notices"], "bad": self.bad}  # fmt: skip
@@ -72,35 +81,35 @@ def _gap(load, plan):
     time.sleep(plan.gap_s / 2)
 
 
+# Each returns the moments of what was done, ns, in order: when a process ended or stopped, when it was called back,
+# when it was there again, and so on.
+
+
 def kill(site, load, plan):
     begin = site.dataplane.kill()
     _gap(load, plan)
-    started = time.monotonic_ns()
-    return begin, started, [site.dataplane_up()]
+    return [begin, time.monotonic_ns(), site.dataplane_up()]
 
 
 def stop(site, load, plan):
     begin = site.dataplane.signal(signal.SIGSTOP)
     _gap(load, plan)
-    return begin, site.dataplane.signal(signal.SIGCONT), []
+    return [begin, site.dataplane.signal(signal.SIGCONT), time.monotonic_ns()]
 
 
 def control(site, load, plan):
     begin = site.control.kill()
     _gap(load, plan)
-    started = time.monotonic_ns()
-    return begin, started, [site.control_up()]
+    return [begin, time.monotonic_ns(), site.control_up()]
 
 
 def upgrade(site, load, plan):
-    begin, moments = 0, []
+    moments = []
     for _ in range(plan.upgrades):
-        stopped = site.dataplane.stop()
-        begin = begin or stopped
-        moments += [stopped, site.dataplane_up()]
+        moments += [site.dataplane.stop(), time.monotonic_ns(), site.dataplane_up()]
         time.sleep(WORK_S)
     load.replay()
-    return begin, moments[-1], moments
+    return moments
 
 
 PHASES = {"kill": kill, "stop": stop, "control": control, "upgrade": upgrade}
@@ -110,16 +119,18 @@ def measure(site, name, plan, say=lambda text: None):
     """One phase; again when the generator was not given its time, at most TRIES times. A Result."""
     for left in reversed(range(TRIES)):
         load = Load(site, plan.rate, plan.clients, plan.cpu)
+        watch = Watch(site.dataplane)
         try:
             time.sleep(SETTLE_S)
-            begin, back, handed = PHASES[name](site, load, plan)
+            moments = PHASES[name](site, load, plan)
             time.sleep(SETTLE_S)
             load.replay()
             time.sleep(SETTLE_S / 2)
             record = load.end()
         finally:
             load.kill()
-        r = Result(name, record, begin, back, record.distrust([begin, back, *handed]))
+            starved = watch.end()
+        r = Result(name, record, moments, record.distrust(moments, starved))
         if not r.why:
             break
         say(f"{name}: {r.why}" + (", again" if left else ""))

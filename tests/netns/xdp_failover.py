@@ -28,7 +28,7 @@ UPGRADES = 20
 
 
 def lost(r):
-    return f"{r.lost} of {r.sent} lost, sent {r.spread_ms()} ms after it; {r.line()}"
+    return f"{r.lost} of {r.sent} lost; by the moment passed last, how many and how many ms behind it: {r.lost_at()}"
 
 
 def judged(tap, r, what):
