@@ -1,8 +1,7 @@
 /*
  * guest_init: the only process of a machine that boots an old kernel. It loads every BPF object of
- * the build, makes the tables, runs on them the program relay of tests/bpf, and packets of every kind
- * through ours and the worker's path, puts ours on an interface twice (the second time by replacing
- * it), takes it off, says on the console what came of it, and switches the machine off.
+ * the build, makes the tables, runs packets of every kind through the program and the worker's path,
+ * puts the program on an interface twice (the second time by replacing it), takes it off, says on the console what came of it, and switches the machine off.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -25,7 +24,6 @@
 #include "base/err.h"
 #include "dataplane/tables.h"
 #include "dataplane/xdp_link.h"
-#include "tests/bpf/relay_run.h"
 #include "tests/parity/parity.h"
 
 #define OBJECTS	 "/objects"
@@ -138,27 +136,6 @@ try_tables(void)
 	}
 }
 
-/* On few sessions: each of its frames compares the whole tables. */
-static void
-try_relay(void)
-{
-	const struct chq_tables_conf conf = { .backing = CHQ_BACKING_BPF,
-					      .bpffs = BPFFS,
-					      .run_dir = "/run",
-					      .instance = "relay",
-					      .sessions = 64,
-					      .accounts = 64 };
-	struct chq_tables *t = NULL;
-	char err[256] = "";
-	int rc = chq_tables_open(&t, &conf, chq_mono_ns(), err, sizeof(err));
-
-	if (rc)
-		fault("tables: %s (%s)", err, chq_errname(rc));
-	else
-		faults += relay_run(OBJECTS "/headers.bpf.o", t);
-	chq_tables_close(t);
-}
-
 /* Some packets of every kind: what a program does may depend on the kernel that compiled it. */
 static void
 try_parity(void)
@@ -245,7 +222,6 @@ main(void)
 	uname(&u);
 	load_objects();
 	try_tables();
-	try_relay();
 	try_parity();
 	try_links();
 	printf("VERDICT kernel=%s objects=%d faults=%d\n", u.release, objects, faults);
