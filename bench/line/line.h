@@ -48,6 +48,7 @@ struct line {
 		waits; /* of the loop; those in which nothing could be sent and nothing had come */
 	/* all samples together */
 	uint64_t total, lost, wrong;
+	uint64_t late, skipped; /* of the lost: came after their sample; numbers that never came */
 };
 
 /* --- line_world.c --- */

@@ -10,7 +10,7 @@
 #define WARM_UP_TRIES	 10000
 #define WARM_UP_PAUSE_US 1000
 #define WARM_UP_QUIET	 200
-#define STALL_NS	 200e6 /* nothing came for so long: what is under way is lost */
+#define STALL_NS	 1e9 /* nothing came for so long: what is under way is lost */
 
 extern struct rte_mempool *line_pool;
 

@@ -189,7 +189,8 @@ line_packets_make(struct line *l)
 
 /* --- judging --- */
 
-/* What the relay has made of a frame to @to: addressed to it, its next number, a right tag. */
+/* What the relay has made of a frame to @to: addressed to it, a higher number than before, a right tag. Numbers that are
+ * passed over must be those of lost frames: they are counted. */
 static bool
 relayed_right(struct line *l, const uint8_t *got, const struct chq_frame_hdr *sent)
 {
@@ -197,14 +198,17 @@ relayed_right(struct line *l, const uint8_t *got, const struct chq_frame_hdr *se
 	const uint8_t *dgram = got + LINE_HEADERS;
 	uint8_t ip[4], key[16];
 	struct chq_frame_hdr h;
-	bool next;
+	bool higher;
 
 	chq_frame_get(dgram, &h);
 	ip_of(to, ip);
 	key_of(to, 1, key);
-	next = l->seen[to] == 0 || h.seq == l->seen[to] + 1;
+	higher = h.seq > l->seen[to];
+	if (higher && l->seen[to])
+		l->skipped += h.seq - l->seen[to] - 1;
 	l->seen[to] = h.seq;
-	return next && h.slot == to && h.party == CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, sent->slot + 1) &&
+	return higher && h.slot == to &&
+	       h.party == CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, sent->slot + 1) &&
 	       memcmp(got, our_mac, 6) == 0 && memcmp(got + 30, ip, 4) == 0 &&
 	       chq_get_be16(got + 36) == port_of(to) &&
 	       chq_frame_tag_ok(dgram, (size_t)CHQ_FRAME_HDR_LEN + l->opt.payload, key);
@@ -236,8 +240,10 @@ line_check(struct line *l)
 		struct chq_frame_hdr h;
 
 		chq_frame_get(got + LINE_HEADERS, &h);
-		if (h.message < first)
-			continue; /* of the sample before, where it was lost: it came too late */
+		if (h.message < first) { /* of an earlier sample, which did not wait for it */
+			l->late++;
+			continue;
+		}
 		at = packet_of(l, got, at);
 		if (at == l->opt.frames) {
 			l->wrong++;

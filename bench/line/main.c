@@ -217,6 +217,9 @@ generate(const struct line_options *o)
 	if (!line_warm_up(&l))
 		die("nothing comes back");
 	samples_run(&l, &f);
+	l.lost -= l.late < l.lost ? l.late : l.lost;
+	if (l.skipped > l.lost + l.late)
+		l.wrong += l.skipped - l.lost - l.late;
 	print_all(&l, &f);
 	fflush(stdout);
 	rte_eth_dev_stop(l.port);
