@@ -77,11 +77,11 @@ ask(int fd, const struct question *q, uint16_t type, void *buf, size_t size)
 	return NLMSG_OK(h, (size_t)n) && h->nlmsg_type == type ? n : CHQ_ENOENT;
 }
 
-static const struct rtattr *
-find_attr(const struct nlmsghdr *h, size_t header_len, uint16_t type)
+/* Not const: the macros of the kernel's headers drop it. */
+static struct rtattr *
+find_attr(struct nlmsghdr *h, size_t header_len, uint16_t type)
 {
-	const struct rtattr *a =
-		(const void *)((const uint8_t *)NLMSG_DATA(h) + NLMSG_ALIGN(header_len));
+	struct rtattr *a = (void *)((uint8_t *)NLMSG_DATA(h) + NLMSG_ALIGN(header_len));
 	size_t left = h->nlmsg_len - NLMSG_LENGTH(header_len);
 
 	for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
@@ -100,8 +100,8 @@ ask_route(int fd, const struct address *to, const struct address *from, uint32_t
 				     .nlmsg_type = RTM_GETROUTE,
 				     .nlmsg_flags = NLM_F_REQUEST } };
 	_Alignas(struct nlmsghdr) uint8_t buf[1024];
-	const struct nlmsghdr *h = (const void *)buf;
-	const struct rtattr *oif, *gateway;
+	struct nlmsghdr *h = (void *)buf;
+	struct rtattr *oif, *gateway;
 	ssize_t n;
 
 	q.u.route.rtm_family = to->family;
@@ -132,9 +132,9 @@ ask_neighbour(int fd, uint32_t ifindex, const struct address *a, uint8_t mac[6])
 				     .nlmsg_type = RTM_GETNEIGH,
 				     .nlmsg_flags = NLM_F_REQUEST } };
 	_Alignas(struct nlmsghdr) uint8_t buf[1024];
-	const struct nlmsghdr *h = (const void *)buf;
+	struct nlmsghdr *h = (void *)buf;
 	const struct ndmsg *answer = NLMSG_DATA(h);
-	const struct rtattr *lladdr;
+	struct rtattr *lladdr;
 	ssize_t n;
 
 	q.u.neighbour.ndm_family = a->family;

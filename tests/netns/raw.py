@@ -99,7 +99,7 @@ class Ear(Sniffer):
 class Watch:
     """What a server does in answer to what it is sent: counters that rise, datagrams that leave, who gets any."""
 
-    IGNORED = ("kernel", "rx-bytes", "tx-bytes")
+    IGNORED = ("kernel", "rx-bytes", "tx-bytes", "xdp-worker", "xdp-process")
 
     def __init__(self, site, net, namespaces):
         self.site = site
