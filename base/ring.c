@@ -12,9 +12,11 @@ chq_ring_init(struct chq_ring *r, uint32_t entries, uint32_t entry_bytes)
 		return CHQ_EINVAL;
 
 	memset(r, 0, sizeof(*r));
-	r->slots = calloc(entries, entry_bytes);
+	r->slots = malloc((size_t)entries * entry_bytes);
 	if (!r->slots)
 		return CHQ_ENOMEM;
+	/* Every page is taken now: nothing grows when a flood first fills the ring. */
+	memset(r->slots, 0xff, (size_t)entries * entry_bytes);
 	r->mask = entries - 1;
 	r->entry_bytes = entry_bytes;
 	return 0;

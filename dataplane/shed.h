@@ -1,8 +1,8 @@
 #pragma once
 /*
  * dataplane/shed: what a worker drops first that is offered more than it can do. It is, when its driver's queue has
- * not been empty for CHQ_SHED_RISE_NS: then one more kind of datagram is shed, in the order of enum chq_shed, until
- * the queue gets empty. CHQ_SHED_HOLD_NS later it tries with one kind less. So a conversation between clients who
+ * not been empty for CHQ_SHED_RISE_NS of its work: then one more kind of datagram is shed, in the order of enum
+ * chq_shed, until the queue gets empty. CHQ_SHED_HOLD_NS later it tries with one kind less. So a conversation between clients who
  * stay well within their quota is the last thing that is touched; only what the queue itself loses, before any
  * level helps, is lost at random.
  *
@@ -24,8 +24,8 @@ enum chq_shed {
 };
 
 #define CHQ_SHED_RISE_NS UINT64_C(5000000)
-#define CHQ_SHED_RISE_POLLS \
-	16 /* so many full polls at least: a worker that was not run for a while is none that has too much to do */
+#define CHQ_SHED_POLL_NS \
+	UINT64_C(250000) /* more than this between two polls was not work: it was not run */
 #define CHQ_SHED_HOLD_NS UINT64_C(500000000)
 
 /**
@@ -53,9 +53,9 @@ chq_shed_squeeze(uint32_t shed)
 
 /* What the level is found by. Thread: the worker's. */
 struct chq_shedder {
-	uint32_t level;	    /* enum chq_shed */
-	uint32_t polls;	    /* full ones in a row */
-	uint64_t empty_ns;  /* when the queue was last seen empty */
+	uint32_t level;	  /* enum chq_shed */
+	uint64_t poll_ns; /* the last one */
+	uint64_t full_ns; /* so long it has worked since the queue was seen empty or the level rose */
 	uint64_t change_ns; /* of the level */
 };
 
@@ -67,21 +67,19 @@ struct chq_shedder {
 static inline uint32_t
 chq_shed_poll(struct chq_shedder *s, int full, uint64_t now_ns)
 {
-	uint64_t since = s->empty_ns > s->change_ns ? s->empty_ns : s->change_ns;
+	uint64_t passed = now_ns - s->poll_ns;
 
+	s->poll_ns = now_ns;
+	s->full_ns += passed < CHQ_SHED_POLL_NS ? passed : CHQ_SHED_POLL_NS;
 	if (!full) {
-		s->polls = 0;
-		s->empty_ns = now_ns;
+		s->full_ns = 0;
 		if (s->level != CHQ_SHED_NOTHING && now_ns - s->change_ns >= CHQ_SHED_HOLD_NS) {
 			s->level--;
 			s->change_ns = now_ns;
 		}
-		return s->level;
-	}
-	if (++s->polls >= CHQ_SHED_RISE_POLLS && now_ns - since >= CHQ_SHED_RISE_NS &&
-	    s->level + 1 < CHQ_SHED__COUNT) {
+	} else if (s->full_ns >= CHQ_SHED_RISE_NS && s->level + 1 < CHQ_SHED__COUNT) {
 		s->level++;
-		s->polls = 0;
+		s->full_ns = 0;
 		s->change_ns = now_ns;
 	}
 	return s->level;
