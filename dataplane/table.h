@@ -16,7 +16,7 @@
 #include "proto/siphash.h"
 
 #define CHQ_LAYOUT_MAGIC      UINT64_C(0x6971737361686331) /* "1chassqi" */
-#define CHQ_LAYOUT_VERSION    2
+#define CHQ_LAYOUT_VERSION    3
 #define CHQ_SLOT_REST_S	      90 /* of a slot that was a receiver */
 #define CHQ_SLOT_REST_GUEST_S 5	 /* of one that never was: nobody else knows it */
 #define CHQ_TABLE_WORKERS_MAX 64
@@ -105,7 +105,7 @@ enum chq_rx_flag {
 	(((ident) >> 56 & CHQ_RX_VALID) && ((ident)&CHQ_ID_MASK) == (account))
 #define CHQ_RX_SAME(a, b) ((((a) ^ (b)) & ~((uint64_t)(CHQ_RX_DENY | CHQ_RX_DEVICES) << 56)) == 0)
 
-/* Cold record of the same slot. 192 bytes. Writer manager; deny and next_slot are read by path when
+/* Cold record of the same slot. 128 bytes. Writer manager; deny and next_slot are read by path when
  * a flag says so, fast_tat and over_quota when a frame is over its quota, account_quota when a
  * session shares one. */
 struct chq_cold {
@@ -120,9 +120,8 @@ struct chq_cold {
 	uint64_t fast_tat; /* GCRA, ns: NOTICE too fast, one a second; writer path, compare-and-swap relaxed */
 	uint64_t over_quota; /* frames of this session that its budgets refused; writer path, fetch-add relaxed */
 	uint64_t account_quota; /* as chq_session.quota, of the account that has been given this word (not: whose slot this is); the same */
-	uint8_t pad[64];
 };
-_Static_assert(sizeof(struct chq_cold) == 192, "cold record is 192 bytes");
+_Static_assert(sizeof(struct chq_cold) == 128, "cold record is 128 bytes");
 
 /* Hop keys of the same slot: in a table that no XDP program is given. Writer manager; reader
  * manager. */

@@ -76,7 +76,7 @@ def too_few(program, srv, mount):
     d = dp.Dataplane(program, srv, "socket", tables="huge", hugetlbfs=mount, sessions=1 << 26)
     try:
         text = d.call("run").stderr
-        dp.check("tables-refused" in text and "32772 MiB" in text and "vm.nr_hugepages" in text,
+        dp.check("tables-refused" in text and "28676 MiB" in text and "vm.nr_hugepages" in text,
                  "with too few it refuses: how many are needed, and what to set")  # fmt: skip
         dp.check(not os.listdir(mount) or not os.listdir(f"{mount}/chasqui-{d.instance}"), "and keeps none")
     finally:

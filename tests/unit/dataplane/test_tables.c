@@ -200,7 +200,7 @@ other_layout_is_refused(void **state)
 	t = open_ok(10, 10, T0_NS);
 	t->header->layout++;
 	chq_tables_close(t);
-	open_refused(10, 10, CHQ_ELAYOUT, "layout 3");
+	open_refused(10, 10, CHQ_ELAYOUT, "layout 4");
 }
 
 static void
@@ -405,7 +405,7 @@ too_few_huge_pages_are_refused_with_the_number(void **state)
 
 	(void)state;
 	open_refused(1u << 26, 10, CHQ_EUNAVAIL, "vm.nr_hugepages");
-	open_refused(1u << 26, 10, CHQ_EUNAVAIL, "32772 MiB"); /* 64 Mi × 512 bytes, and 4 pages */
+	open_refused(1u << 26, 10, CHQ_EUNAVAIL, "28676 MiB"); /* 64 Mi × 448 bytes, and 4 pages */
 	path_of_table(path, CHQ_T_SESSIONS);
 	assert_int_equal(stat(path, &st), -1);
 }
