@@ -82,7 +82,7 @@ def refusals(program, srv):
         ("af_xdp", {"interfaces": ["vs1"], "memory": "16MiB"}, "dataplane.memory is 16 MiB"),
         ("af_xdp", {"interfaces": ["vs1"], "tables": "file"}, "dataplane.tables: bpf"),
         ("dpdk", {"ports": ["net_nix0"], "addresses": ["10.0.0.1"]}, "DPDK has no such port"),
-        ("dpdk", {"ports": ["net_tap0,iface=dtap0"], "addresses": ["10.0.0.1"], "workers": 20},
+        ("dpdk", {"ports": ["net_tap0,iface=dtap0"], "addresses": ["10.0.0.1"], "workers": 20, "memory": "1GiB"},
          "dataplane.workers can be 16 at most"),
     ]  # fmt: skip
     for driver, conf, text in cases:
