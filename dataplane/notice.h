@@ -8,15 +8,6 @@
 #include "dataplane/quota.h"
 #include "dataplane/worker.h"
 
-#define CHQ_NOTICE_FAST_NS UINT64_C(1000000000) /* from one NOTICE too fast to the next */
-
-/* May the session be told now that it is too fast? Then it is spent. Thread: any worker, or the manager. */
-static inline int
-chq_notice_fast_take(struct chq_cold *c, uint64_t now_ns)
-{
-	return chq_quota_take(&c->fast_tat, now_ns, CHQ_NOTICE_FAST_NS, CHQ_NOTICE_FAST_NS);
-}
-
 /**
  * chq_notice_make() - write a NOTICE, if the session's budget allows.
  * @s, @slot: the session whose frame it is about; its next outgoing number is used.

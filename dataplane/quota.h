@@ -208,3 +208,12 @@ chq_quota_idle(uint64_t word, const struct chq_quota_price *q, uint64_t now_ns)
 	return chq_quota_ahead((uint32_t)(word >> 32), now, q->frame_span) == 0 &&
 	       chq_quota_ahead((uint32_t)word, now, q->byte_span) == 0;
 }
+
+#define CHQ_NOTICE_FAST_NS UINT64_C(1000000000) /* from one NOTICE too fast to the next */
+
+/* May the session be told now that it is too fast? Then it is spent. */
+static inline int
+chq_notice_fast_take(struct chq_cold *c, uint64_t now_ns)
+{
+	return chq_quota_take(&c->fast_tat, now_ns, CHQ_NOTICE_FAST_NS, CHQ_NOTICE_FAST_NS);
+}

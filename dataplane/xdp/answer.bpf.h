@@ -8,9 +8,8 @@
 #include "dataplane/quota.h"
 #include "dataplane/xdp/verdict.bpf.h"
 
-#define NOTICE_FAST_NS UINT64_C(1000000000)
-#define HELLO_WORDS    (CHQ_HELLO_LEN / 8)
-#define HELLO_NOISE_W  (CHQ_NOISE1_OFF / 8) /* the word that the Noise message begins in */
+#define HELLO_WORDS   (CHQ_HELLO_LEN / 8)
+#define HELLO_NOISE_W (CHQ_NOISE1_OFF / 8) /* the word that the Noise message begins in */
 
 /* --- NOTICE --- */
 
@@ -36,8 +35,7 @@ notice_take(uint32_t slot, uint32_t code, uint64_t now_ns)
 
 	if (!s || !c || !h)
 		return 0;
-	if (code == CHQ_NOTICE_TOO_FAST &&
-	    !chq_quota_take(&c->fast_tat, now_ns, NOTICE_FAST_NS, NOTICE_FAST_NS))
+	if (code == CHQ_NOTICE_TOO_FAST && !chq_notice_fast_take(c, now_ns))
 		return 0;
 	q = chq_quota_class_of(h, s);
 	return chq_quota_take(&s->notice_tat, now_ns, CHQ_LOAD_RELAXED(&q->notice_ns),
