@@ -7,7 +7,7 @@ kill.py DRIVER PROGRAM…: either daemon is killed with SIGKILL and started agai
     ns c2 (bob, IPv6) ────┘
     and a listener on each client's interface, that sees every frame and its sequence number
 
-With the driver af_xdp the dataplane dies 20 times in a row.
+With a driver that has a program in the kernel the dataplane dies 20 times in a row.
 """
 import json
 import threading
@@ -18,7 +18,7 @@ from harness import F_NOTICE, Sniffer, wait_for
 from people import Person
 
 EVERY_S = 0.02  # one message in each direction
-ROUNDS = {"af_xdp": 20, "socket": 3}
+ROUNDS = {"af_xdp": 20, "xdp": 20, "socket": 3}
 
 
 class Talk(threading.Thread):
@@ -89,7 +89,7 @@ def dataplane_dies(w, talk):
     """Kill it again and again; the chat goes on after each time."""
     rounds = ROUNDS[w.driver]
     before, logged_in = places(w.site), logins(w.site)
-    link = attached(w) if w.driver == "af_xdp" else None
+    link = attached(w) if w.driver in harness.XDP_DRIVERS else None
     lost_link = not_adopted = 0
     with w.tap.fact(f"dataplane killed {rounds} times in a row: each time the chat goes on by itself"):
         for _ in range(rounds):
