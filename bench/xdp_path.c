@@ -56,18 +56,15 @@ struct bench {
 	uint64_t *seq;		       /* last one used, a session */
 	uint64_t rng, forwarded;
 	double *ns[RUN__COUNT];
-	char dir[64];
 };
 
-static char *mounted; /* what is to be taken away at the end */
+static char dir[] = "/tmp/chasqui-bench-XXXXXX"; /* the tables' pins; taken away at the end */
 
 static void
 cleanup(void)
 {
-	if (mounted) {
-		umount(mounted);
-		rmdir(mounted);
-	}
+	umount(dir);
+	rmdir(dir);
 }
 
 static _Noreturn void
@@ -165,8 +162,8 @@ static void
 tables_make(struct bench *b)
 {
 	const struct chq_tables_conf conf = { .backing = CHQ_BACKING_BPF,
-					      .bpffs = b->dir,
-					      .run_dir = b->dir,
+					      .bpffs = dir,
+					      .run_dir = dir,
 					      .instance = "bench",
 					      .sessions = b->opt.sessions,
 					      .accounts = b->opt.sessions };
@@ -175,10 +172,8 @@ tables_make(struct bench *b)
 
 	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		die("a mount namespace of its own needs root");
-	snprintf(b->dir, sizeof(b->dir), "/tmp/chasqui-bench-XXXXXX");
-	if (!mkdtemp(b->dir))
+	if (!mkdtemp(dir))
 		die(strerror(errno));
-	mounted = b->dir;
 	atexit(cleanup);
 	if (chq_tables_open(&b->t, &conf, now_ns, err, sizeof(err)))
 		die(err);
