@@ -120,7 +120,7 @@ session_make(struct bench *b, uint32_t n)
 static void
 world_make(struct bench *b)
 {
-	struct chq_dp_server_set set = { .server_id = 1, .silence_s = 90 };
+	struct chq_dp_server_set set = { .server_id = 1, .silence_s = 1u << 30 };
 	char err[256];
 
 	b->t = frame_tables_open(&b->place, b->opt.tables, b->opt.sessions, err, sizeof(err));
@@ -264,9 +264,12 @@ round_run(struct bench *b, double out[CHQ_STAGES + 1])
 static void
 round_check(const struct bench *b)
 {
-	for (size_t i = 0; i < ROUND_FRAMES; i++)
-		if (b->pkts[i].count != CHQ_C_FORWARD)
-			die("a valid frame was not forwarded: no figure");
+	for (size_t i = 0; i < ROUND_FRAMES; i++) {
+		if (b->pkts[i].count == CHQ_C_FORWARD)
+			continue;
+		fprintf(stderr, "%s: ", chq_counter_name[b->pkts[i].count]);
+		die("a valid frame was not forwarded: no figure");
+	}
 }
 
 static int

@@ -12,6 +12,8 @@ confirm_note(struct chq_worker *w, const struct chq_pkt *p)
 		(void)chq_ring_push(&w->notes, &note);
 }
 
+/* Locked operations here, and for budgets and numbers to come: even where one worker is alone, the
+ * manager takes numbers of the same sessions for frames that it was handed. */
 uint16_t
 chq_stage_replay(struct chq_worker *w, struct chq_pkt **live, uint16_t n)
 {
