@@ -155,6 +155,9 @@ def row(driver, plan, results):
     for name in PHASES:
         out[f"lost_{name}"] = of(name, lambda r: r.lost)
         out[f"gap_us_{name}"] = of(name, lambda r: r.gap_us)
+    for name in ("kill", "stop"):  # when the first and the last of them were sent, from the event
+        out[f"lost_ms_{name}"] = of(name, lambda r: [round((t - r.begin) / MS, 1) for t in (r.record.lost[0], r.record.lost[-1])]
+                                    if r.lost else [])  # fmt: skip
     out["lost_after_50_ms"] = sum(r.lost_after for n, r in good.items() if n in ("kill", "stop"))
     out["gap_us_quiet"] = max((r.quiet_gap_us for r in good.values()), default=None)
     for key in ("replayed", "duplicated", "seq_repeated", "seq_backwards", "bad"):
