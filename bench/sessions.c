@@ -212,9 +212,14 @@ bytes_taken(size_t heap_before)
 	return sum + (double)kib * 1024;
 }
 
+/* What is mounted is so for this process alone, and goes with it, however it ends. */
 static void
 places_make(void)
 {
+	bool mounts = b.opt.backing == CHQ_BACKING_BPF || b.opt.backing == CHQ_BACKING_HUGE;
+
+	if (mounts && (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL)))
+		die("no mounts of one's own: root is needed");
 	snprintf(b.dir, sizeof(b.dir), "/tmp/chq-bench-XXXXXX");
 	if (!mkdtemp(b.dir))
 		die("no folder in /tmp");
