@@ -25,6 +25,7 @@ struct line_options {
 	uint32_t sessions;
 	uint16_t payload;
 	unsigned int cpu, peer_cpu;
+	long peer_pid; /* 0: unknown */
 	unsigned int samples;
 	uint32_t frames; /* of a sample */
 	uint32_t window; /* frames under way at most */
@@ -69,6 +70,12 @@ void line_pong_start(unsigned int cpu);
 
 /** line_pong_ns() - how long a word takes there and back, ns: the best of many short tries. */
 double line_pong_ns(double tsc_ns);
+
+/**
+ * line_urgent() - let us and all threads of @pid go first on their cores, or no longer: for a sample's milliseconds no other
+ * process's time slice is in the figure. Without the right to do so nothing happens.
+ */
+void line_urgent(long pid, bool on);
 
 /* --- line_run.c --- */
 

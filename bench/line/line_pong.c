@@ -1,7 +1,10 @@
+#include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include <rte_cycles.h>
 
@@ -11,6 +14,7 @@
 
 #define TRIES  64
 #define ROUNDS 100
+#define URGENT 1
 
 static _Alignas(64) _Atomic uint32_t word;
 static _Alignas(64) _Atomic uint32_t wanted; /* rounds that the other side answers; 0: it sleeps */
@@ -18,7 +22,7 @@ static _Alignas(64) _Atomic uint32_t wanted; /* rounds that the other side answe
 static void *
 answer(void *arg)
 {
-	struct sched_param above = { .sched_priority = 1 };
+	struct sched_param above = { .sched_priority = URGENT + 1 };
 	cpu_set_t cpus;
 
 	CPU_ZERO(&cpus);
@@ -39,6 +43,25 @@ answer(void *arg)
 		atomic_store(&wanted, 0);
 	}
 	return NULL;
+}
+
+void
+line_urgent(long pid, bool on)
+{
+	struct sched_param param = { .sched_priority = on ? URGENT : 0 };
+	int policy = on ? SCHED_FIFO : SCHED_OTHER;
+	char path[64];
+	struct dirent *e;
+	DIR *tasks;
+
+	sched_setscheduler(0, policy, &param);
+	snprintf(path, sizeof(path), "/proc/%ld/task", pid);
+	tasks = pid ? opendir(path) : NULL;
+	while (tasks && (e = readdir(tasks)))
+		if (atoi(e->d_name) > 0)
+			sched_setscheduler(atoi(e->d_name), policy, &param);
+	if (tasks)
+		closedir(tasks);
 }
 
 void

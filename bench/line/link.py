@@ -110,6 +110,7 @@ dataplane:
                                  stdin=subprocess.DEVNULL, stderr=log)
             try:
                 self.wait(p, lambda: "event=ready" in (self.dir / "log").read_text(), self.dir / "log")
+                self.peer = p.pid
                 yield self.ask
             finally:
                 p.terminate()
@@ -131,7 +132,9 @@ dataplane:
                  "--total-num-mbufs=16384", "--auto-start", "--disable-link-check"],
                 stdin=subprocess.PIPE, stdout=log, stderr=log)  # fmt: skip
             try:
-                self.wait(p, self.socket.exists, self.dir / "testpmd")
+                log_path = self.dir / "testpmd"
+                self.wait(p, lambda: "testpmd>" in log_path.read_text(), log_path)  # its port is started
+                self.peer = p.pid
                 yield None
             finally:
                 with contextlib.suppress(OSError):
@@ -173,7 +176,8 @@ dataplane:
 
     def generate(self, swap=False, samples=20, rate=0, frames=1 << 17):
         out = self.run(["bench-line", "--vdev", self.vdev("client"), "--sessions", self.sessions, "--payload", self.payload,
-                        "--cpu", self.here, "--peer-cpu", self.there, "--samples", samples, "--frames", frames,
+                        "--cpu", self.here, "--peer-cpu", self.there, "--peer-pid", self.peer,
+                        "--samples", samples, "--frames", frames,
                         *(["--swap"] if swap else []), *([] if self.huge else ["--no-huge"]),
                         *(["--rate", int(rate)] if rate else [])])  # fmt: skip
         return json.loads(out.splitlines()[-1])
@@ -187,6 +191,7 @@ def median(values):
 # --- benchmarks ---
 
 FAR = "every sample of one side or both rejected: a word takes {:.0f} ns between the cores and back, 200 is too much"
+PATIENCE = 8  # tries
 LOADS = (10, 50, 80)  # percent of the frames/s that the relay has forwarded
 
 
@@ -237,6 +242,15 @@ def line(programs, opt, cpus, quick):
     }]
 
 
+def patiently(generate):
+    """Again, some times, while the cores are too far apart for a single sample."""
+    for _ in range(PATIENCE):
+        result = generate()
+        if result["kept"]:
+            break
+    return result
+
+
 def latency(programs, opt, cpus, quick):
     samples = 4 if quick else opt.samples
     rows = []
@@ -244,9 +258,11 @@ def latency(programs, opt, cpus, quick):
         bench = Bench(programs, opt.sessions, opt.payload, cpus, tables_of(opt, huge), huge)
         try:
             with bench.relay():
-                top = bench.generate(samples=samples)
+                top = patiently(lambda: bench.generate(samples=samples))
                 for load in LOADS if top["mpps"] else ():
-                    rows.append((load, top["mpps"], bench.generate(samples=samples, rate=top["mpps"] * 1e4 * load, frames=1 << 16)))
+                    rate = top["mpps"] * 1e4 * load
+                    rows.append((load, top["mpps"], patiently(
+                        lambda rate=rate: bench.generate(samples=samples, rate=rate, frames=1 << 16))))
         finally:
             bench.close()
     if not rows:
@@ -289,4 +305,5 @@ def options(p):
     p.add_argument("--payload", type=int, default=64, help="bytes")
     p.add_argument("--rounds", type=int, default=5, help="of relay and testpmd in turns")
     p.add_argument("--samples", type=int, default=20, help="of 131,072 frames in each")
-    p.add_argument("--tables", default="auto", choices=["auto", "huge", "bpf", "file"], help="where the relay's tables lie; auto: in huge pages if they can be had")
+    p.add_argument("--tables", default="auto", choices=["auto", "huge", "bpf", "file"],
+                   help="where the relay's tables lie; auto: in huge pages if they can be had")
