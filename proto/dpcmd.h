@@ -17,16 +17,16 @@
 
 enum chq_dp_type {
 	/* control -> dataplane */
-	CHQ_DP_HELLO = 1,     /* first message; answered by CHQ_DP_INFO */
+	CHQ_DP_HELLO = 1, /* first message; answered by CHQ_DP_INFO */
 	CHQ_DP_SERVER_SET, /* server id, certificate, quota classes; with a request number answered by CHQ_DP_DONE */
 	CHQ_DP_DUMP,	      /* answered by CHQ_DP_SESSION_INFO ..., CHQ_DP_DUMP_END */
 	CHQ_DP_SESSION_OPEN,  /* answered by CHQ_DP_SESSION_OPENED */
 	CHQ_DP_SESSION_LOGIN, /* answered by CHQ_DP_DONE */
 	CHQ_DP_SESSION_CLOSE, /* answered by CHQ_DP_DONE */
 	CHQ_DP_GRANT_KEY,     /* new grant epoch of an account; no answer */
-	CHQ_DP_DENY,	 /* put a sender on a receiver's denial list; answered by CHQ_DP_DONE */
-	CHQ_DP_DGRAM_TX, /* send a datagram (WELCOME) to a path; no answer */
-	CHQ_DP_FRAME_TX, /* build, seal and send a frame from the server to a session; no answer */
+	CHQ_DP_DENY,	  /* put a sender on a receiver's denial list; answered by CHQ_DP_DONE */
+	CHQ_DP_DGRAM_TX,  /* send a datagram (WELCOME) to a path; no answer */
+	CHQ_DP_FRAME_TX,  /* build, seal and send a frame from the server to a session; no answer */
 	CHQ_DP_QUOTA_GET, /* what a session has spent; answered by CHQ_DP_QUOTA */
 	/* dataplane -> control */
 	CHQ_DP_INFO = 64,

@@ -15,7 +15,7 @@ struct fixture {
 	struct chq_worker *worker;
 	struct chq_driver driver;
 	struct chq_manager m;
-	int control; /* connected to the manager's socket; -1: not */
+	int control;		 /* connected to the manager's socket; -1: not */
 	struct chq_dp_load load; /* the last one that fixture_recv() passed over */
 };
 
