@@ -128,7 +128,7 @@ world_make(struct bench *b)
 		die(err);
 	/* Budgets that are charged and never spent. */
 	set.quota[CHQ_QUOTA_ORDINARY] = (struct chq_dp_quota){
-		.own = { 100000000, 1u << 31, 1u << 31, 1u << 31 }, .notices_per_s = 50
+		.own = { 100000000, 1000000, 1u << 31, 1u << 31 }, .notices_per_s = 50
 	};
 	chq_tables_server_set(b->t, &set);
 	b->w = need(aligned_alloc(64, (sizeof(*b->w) + 63) / 64 * 64));
