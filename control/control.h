@@ -52,7 +52,7 @@ struct control_dp {
 	uint32_t sessions_max, accounts_max;
 	uint16_t port;
 	char driver[17];
-	uint32_t dump; /* number of the last one begun */
+	uint32_t dump;	    /* number of the last one begun */
 	uint64_t rx_missed; /* these from its last CHQ_DP_LOAD */
 	uint32_t workers;
 	struct chq_dp_worker_load worker[CHQ_DP_WORKERS_MAX];

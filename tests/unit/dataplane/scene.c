@@ -298,7 +298,8 @@ case_too_many_frames(struct scene *s)
 static void
 case_too_many_bytes(struct scene *s)
 {
-	s->v.t->header->quota[CHQ_QUOTA_ORDINARY].own.kib_ns = UINT64_C(1024) << CHQ_QUOTA_TICK_SHIFT;
+	s->v.t->header->quota[CHQ_QUOTA_ORDINARY].own.kib_ns = UINT64_C(1024)
+							       << CHQ_QUOTA_TICK_SHIFT;
 	s->v.t->header->quota[CHQ_QUOTA_ORDINARY].own.byte_span = 56;
 	scene_put(s, 9, &s->alice); /* 57 bytes */
 }
@@ -330,8 +331,8 @@ case_overload_used_half(struct scene *s)
 	s->v.w->shed.level = CHQ_SHED_HALF;
 	own->frame_ticks = 1000;
 	own->frame_span = 4000;
-	peer_session(&s->v, &s->alice)->quota =
-		CHQ_QUOTA_IDLE(s->v.w->now_ns) + ((uint64_t)2001 << 32);
+	peer_session(&s->v, &s->alice)->quota = CHQ_QUOTA_IDLE(s->v.w->now_ns) +
+						((uint64_t)2001 << 32);
 	scene_put(s, 9, &s->alice);
 }
 
