@@ -13,6 +13,7 @@ import time
 from .site import Failed
 
 MS = 1_000_000
+HELD = 0.8  # of the rate, or the run is not judged
 
 
 class Load:
@@ -145,7 +146,7 @@ class Record:
         if f["socket_drops"]:
             return f"{f['socket_drops']} frames found no room in the clients' own sockets"
         planned = (self.last - self.first) * self.rate / 1e9
-        if self.sent < 0.9 * planned:
+        if self.sent < HELD * planned:
             return f"the generator sent {self.sent} of {planned:.0f} frames: it was not given the time"
         asleep = [m for m in around if any(ns > 20 * MS and at - 60 * MS < m < at + ns + 60 * MS for at, ns in f["stalls"])]
         if len(asleep) > len(around) / 5:

@@ -23,7 +23,7 @@ CLOCK_MONOTONIC_COARSE = 6
 MARGIN_NS = 2 * int(time.clock_getres(CLOCK_MONOTONIC_COARSE) * 1e9) + MS
 SETTLE_S = 0.5
 WORK_S = 0.1  # of a new process before it is replaced again
-TRIES = 4
+TRIES = 5
 
 
 class Result:
