@@ -279,14 +279,14 @@ dpdk_describe(struct chq_driver *drv)
 		json_object_set_new(o, "mode",
 				    json_string(info.driver_name ? info.driver_name : "?"));
 		json_object_set_new(o, "queues", json_integer(p->tx_queues));
+		if (rte_eth_stats_get(p->port_id, &stats) == 0)
+			json_object_set_new(
+				o, "rx_missed",
+				json_integer((json_int_t)(stats.imissed + stats.rx_nombuf)));
 		json_object_set_new(o, "offloads", chq_dpdk_describe_offloads(p));
 		json_object_set_new(o, "kernel",
 				    d->taps[p->ifidx].fd >= 0 ? json_string(d->taps[p->ifidx].name)
 							      : json_null());
-		if (rte_eth_stats_get(p->port_id, &stats) == 0)
-			json_object_set_new(o, "rx_missed",
-					    json_integer((json_int_t)(stats.imissed +
-								      stats.rx_nombuf)));
 		json_object_set_new(o, "addresses", chq_addrs_describe(d->header, -1));
 		json_array_append_new(ports, o);
 	}
