@@ -161,6 +161,22 @@ attach_one(struct chq_xdp_ifaces *x, const char *ifname, enum chq_xdp_mode mode,
 	return 0;
 }
 
+_Static_assert(CHQ_TABLE_PORTS_MAX <= 16, "a port is a bit of no_redirect");
+
+/* In native mode, a driver takes what another interface redirects to it only while a program stands on its own, in native
+ * mode too; what is refused there would be lost, and counted as sent. In generic mode every interface takes it. */
+static void
+close_ways(struct chq_xdp_ifaces *x)
+{
+	unsigned int native = 0;
+
+	for (unsigned int i = 0; i < x->n; i++)
+		native |= (unsigned int)x->at[i].link.native << x->at[i].ifidx;
+	for (unsigned int i = 0; i < x->n; i++)
+		chq_xdp_set_no_redirect(&x->at[i].link,
+					x->at[i].link.native ? (uint16_t)~native : 0);
+}
+
 int
 chq_xdp_ifaces_open(struct chq_xdp_ifaces *x, const struct chq_site_conf *conf,
 		    const struct chq_tables *t, const struct chq_listen *listen,
@@ -174,6 +190,7 @@ chq_xdp_ifaces_open(struct chq_xdp_ifaces *x, const struct chq_site_conf *conf,
 		 conf->dataplane.instance);
 	for (size_t i = 0; !rc && i < list->count; i++)
 		rc = attach_one(x, list->items[i], mode, err, err_size);
+	close_ways(x);
 	return rc;
 }
 

@@ -371,6 +371,12 @@ chq_xdp_set_beat(struct chq_xdp_link *l, unsigned int queue, uint8_t beat)
 }
 
 void
+chq_xdp_set_no_redirect(struct chq_xdp_link *l, uint16_t ports)
+{
+	CHQ_STORE_RELAXED(&l->conf->no_redirect, ports);
+}
+
+void
 chq_xdp_release(struct chq_xdp_link *l)
 {
 	if (l->conf)

@@ -49,5 +49,9 @@ int chq_xdp_attach(struct chq_xdp_link *l, const struct chq_xdp_want *want, char
  * CHQ_XDP_BEAT_NONE: nobody does. */
 void chq_xdp_set_beat(struct chq_xdp_link *l, unsigned int queue, uint8_t beat);
 
+/** chq_xdp_set_no_redirect() - bit i of @ports: the program redirects nothing to header->port_info[i]; such frames are the
+ * process's. */
+void chq_xdp_set_no_redirect(struct chq_xdp_link *l, uint16_t ports);
+
 /** chq_xdp_release() - forget the descriptors; link, maps and program stay as they are. */
 void chq_xdp_release(struct chq_xdp_link *l);

@@ -32,7 +32,8 @@ struct chq_xdp_conf {
 	uint64_t test_now_ns; /* clock of tests; 0 = the kernel's */
 	uint8_t mode;	      /* enum chq_xdp_mode */
 	uint8_t ifidx;	      /* this interface in chq_header.port_info */
-	uint8_t pad[6];
+	uint16_t no_redirect; /* bit i: what is redirected to chq_header.port_info[i] would be lost */
+	uint8_t pad[4];
 	uint8_t beat[CHQ_XDP_QUEUES_MAX]; /* by receive queue: index into chq_header.heartbeat, or CHQ_XDP_BEAT_NONE */
 	char why_generic[112]; /* the manager's own: why the program is not attached in native mode */
 };

@@ -190,7 +190,11 @@ receiver_read(struct xdp_md *ctx, struct datagram *d, const struct chq_session *
 	CHQ_FENCE_ACQUIRE();
 	if (!CHQ_RX_SAME(CHQ_LOAD_RELAXED(&r->rx_ident), ident))
 		d->sound = 0;
-	return !d->sound || path_has_mac(&d->out) || next_hop(ctx, d) ? GO : UP;
+	if (!d->sound)
+		return GO;
+	if (path_has_mac(&d->out))
+		return way_open(d, path_ifidx(&d->out)) ? GO : UP;
+	return next_hop(ctx, d) ? GO : UP;
 }
 
 /* All of it. Return: the receiver's record; 0 if the process must decide. */

@@ -275,6 +275,18 @@ transmit_frame(struct xdp_md *ctx, const struct datagram *d)
 
 /* --- next hop --- */
 
+/* Can a packet leave from here by that interface? Not every one takes what is redirected to it. */
+INLINE int
+way_open(const struct datagram *d, uint32_t ifidx)
+{
+	const struct chq_xdp_conf *conf;
+
+	if (ifidx == path_ifidx(&d->src))
+		return 1;
+	conf = element(&chq_xdp_conf, 0);
+	return conf && !(CHQ_LOAD_RELAXED(&conf->no_redirect) >> (ifidx & 15) & 1);
+}
+
 /* Return: index of the interface in our list of ports, -1 if it is none of ours. */
 INLINE int
 port_find(const struct chq_header *h, uint32_t ifindex)
@@ -332,7 +344,7 @@ next_hop(struct xdp_md *ctx, struct datagram *d)
 	if (bpf_fib_lookup(ctx, &f, sizeof(f), 0) != BPF_FIB_LKUP_RET_SUCCESS)
 		return 0;
 	port = port_find(h, f.ifindex);
-	if (port < 0)
+	if (port < 0 || !way_open(d, (uint32_t)port))
 		return 0;
 	d->out.w[2] = (uint16_t)d->out.w[2] | (uint64_t)local << 32 |
 		      (uint64_t)(uint32_t)port << 40 |

@@ -34,7 +34,7 @@
 #define PAYLOAD 40
 #define LEN	(14 + 20 + 8 + CHQ_FRAME_HDR_LEN + PAYLOAD)
 
-enum { ALICE, BOB, CAROL, PEOPLE };
+enum { ALICE, BOB, CAROL, DAVE, PEOPLE };
 
 struct scene {
 	struct chq_tables *t;
@@ -74,16 +74,16 @@ key_of(int who, int use, uint8_t key[16])
 		key[i] = (uint8_t)(who * 16 + use + i * 7);
 }
 
-/* @mac: 0 = a session whose next hop is not known. */
+/* @mac: 0 = a session whose next hop is not known. @ifidx: the interface behind which it is. */
 static int
-person_open(struct scene *s, int who, uint8_t mac)
+person_open(struct scene *s, int who, uint8_t mac, uint8_t ifidx)
 {
 	struct chq_dp_session_open m = { .account = 100 + (uint64_t)who,
 					 .device = 1,
 					 .quota_class = CHQ_QUOTA_ORDINARY,
 					 .confirm_s = 1000,
 					 .lifetime_s = 100000,
-					 .path = { .port = 5000 } };
+					 .path = { .port = 5000, .ifidx = ifidx } };
 	int rc;
 
 	m.path.ip[10] = m.path.ip[11] = 0xff;
@@ -272,6 +272,42 @@ next_hop_asked(struct scene *s)
 	expect(s, forwarded(s, XDP_TX), "the kernel's neighbour is the next hop");
 }
 
+static void
+other_interface(struct scene *s)
+{
+	stand(s, CHQ_XDP_FORWARD, 0);
+	send_to(s, DAVE);
+	expect(s, forwarded(s, XDP_REDIRECT),
+	       "a receiver behind another interface is redirected to");
+	s->conf->no_redirect = 1 << 1;
+	send_to(s, DAVE);
+	expect(s,
+	       s->action == XDP_PASS && rose(s, CHQ_C_XDP_PROCESS) == 1 && rose(s, CHQ_C_TX) == 0,
+	       "the process gets the frame where that interface takes no redirected packet");
+	send_to(s, BOB);
+	expect(s, forwarded(s, XDP_TX), "the others are forwarded");
+	s->conf->no_redirect = 1 << 0;
+	send_to(s, BOB);
+	expect(s, forwarded(s, XDP_TX), "a packet leaves by the interface it came in by");
+	s->conf->no_redirect = 0;
+}
+
+static void
+fib_finds_closed_way(struct scene *s)
+{
+	s->conf->no_redirect = 1 << 1;
+	if (system("ip link set vb up && ip route replace 10.0.0.3/32 dev vb && "
+		   "ip neigh add 10.0.0.3 lladdr 02:00:00:00:00:09 dev vb nud permanent"))
+		expect(s, false, "a route can be changed");
+	stand(s, CHQ_XDP_FORWARD, 0);
+	send_to(s, CAROL);
+	expect(s, s->action == XDP_PASS && rose(s, CHQ_C_XDP_PROCESS) == 1,
+	       "the same where the kernel's route leads there");
+	s->conf->no_redirect = 0;
+	send_to(s, CAROL);
+	expect(s, forwarded(s, XDP_REDIRECT), "and where it is open, that way is taken");
+}
+
 /* --- the scene --- */
 
 static int
@@ -309,7 +345,10 @@ header_make(struct scene *s)
 	h->local[0].port = h->port = PORT;
 	h->port_info[0] = (struct chq_port){ .kernel_ifindex = (uint32_t)s->ifindex,
 					     .mac = { 2, 0, 0, 0, 0, 1 } };
-	h->locals = h->ports = 1;
+	h->port_info[1] = (struct chq_port){ .kernel_ifindex = if_nametoindex("vb"),
+					     .mac = { 2, 0, 0, 0, 0, 2 } };
+	h->locals = 1;
+	h->ports = 2;
 }
 
 static int
@@ -340,7 +379,8 @@ scene_make(struct scene *s, const char *dir, char *err, size_t err_size)
 		return CHQ_ENOMEM;
 	s->conf->test_now_ns = NOW_NS;
 	s->conf->beat[0] = 3;
-	return person_open(s, ALICE, 9) || person_open(s, BOB, 9) || person_open(s, CAROL, 0);
+	return person_open(s, ALICE, 9, 0) || person_open(s, BOB, 9, 0) ||
+	       person_open(s, CAROL, 0, 0) || person_open(s, DAVE, 9, 1);
 }
 
 static int
@@ -357,6 +397,8 @@ test(const char *dir)
 		others_pass(&s);
 		padding_goes(&s);
 		next_hop_asked(&s);
+		other_interface(&s);
+		fib_finds_closed_way(&s);
 	}
 	if (s.xsk >= 0)
 		close(s.xsk);

@@ -167,6 +167,20 @@ def modes(program, srv):
         d.close()
 
 
+def other_interface(program, net, srv, c1, c2):
+    """What a program in native mode redirects to an interface without one would be lost."""
+    for listed, how in ((["vs1"], "has no program"), (["vs1", "vs2"], "has one in generic mode")):
+        d = dp.Dataplane(program, srv, "xdp", interfaces=listed).start()
+        try:
+            control = dp.Control(d)
+            a = dp.Client(net, c1, "10.77.1.1").log_in(control, 1001)
+            b = dp.Client(net, c2, "10.77.2.1").log_in(control, 1002)
+            dp.check({p["name"]: p["mode"] for p in d.ask("ports")}["vs1"] == "native" and dp.chat(a, b),
+                     f"from an interface in native mode, frames arrive behind one that {how}")  # fmt: skip
+        finally:
+            d.close()
+
+
 def without(d, caps, *args):
     drop = ",".join(f"-{c}" for c in caps)
     command = d.command(*args)
@@ -226,6 +240,7 @@ def main(program):
         foreign_link(program, d, srv)
         foreign_pins(d)
         modes(program, srv)
+        other_interface(program, net, srv, c1, c2)
         missing_rights(program, srv)
     except BaseException:
         if d:

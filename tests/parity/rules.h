@@ -1,7 +1,8 @@
 #pragma once
 /*
  * tests/parity/rules: where the XDP program and the worker's path do not do the same, and what each
- * must do there. ARCHITECTURE.md has the same list.
+ * must do there. ARCHITECTURE.md has the same list, and one case more, which is the interfaces' and not the frame's:
+ * bpf/program shows that.
  *
  * While a process lives, the program hands such a packet up, and changes no table. When none does,
  * it does alone what it can (rules_alone()), and drops the others under drop-no-process.
