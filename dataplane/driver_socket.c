@@ -336,8 +336,8 @@ missed_at(const struct chq_sock_driver *sd, unsigned listen)
 	return sum;
 }
 
-static uint64_t
-sock_missed(struct chq_driver *d)
+uint64_t
+chq_sock_missed(struct chq_driver *d)
 {
 	struct chq_sock_driver *sd = sock_driver(d);
 	uint64_t sum = 0;
@@ -379,6 +379,6 @@ const struct chq_driver_ops chq_driver_socket = {
 	.wake = chq_sock_wake,
 	.refresh = sock_refresh,
 	.describe = chq_sock_describe,
-	.missed = sock_missed,
+	.missed = chq_sock_missed,
 	.close = sock_close,
 };

@@ -83,6 +83,7 @@ int chq_sock_start(struct chq_driver *d, struct chq_worker **workers, unsigned n
 void chq_sock_join(struct chq_driver *d);
 void chq_sock_free(struct chq_driver *d, struct chq_worker *w, struct chq_pkt *p);
 void chq_sock_wake(struct chq_driver *d, struct chq_worker *w);
+uint64_t chq_sock_missed(struct chq_driver *d);
 struct json_t *chq_sock_describe(struct chq_driver *d);
 uint16_t chq_sock_rx(struct chq_driver *d, struct chq_worker *w, struct chq_pkt **pkts);
 void chq_sock_tx(struct chq_driver *d, struct chq_worker *w, struct chq_pkt **pkts, uint16_t n);

@@ -121,6 +121,7 @@ const struct chq_driver_ops chq_driver_xdp = {
 	.refresh = xdp_refresh,
 	.describe = xdp_describe,
 	.next_hop = xdp_next_hop,
+	.missed = chq_sock_missed,
 	.quiet = xdp_quiet,
 	.counts = xdp_counts,
 	.close = xdp_close,

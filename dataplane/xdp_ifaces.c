@@ -240,9 +240,8 @@ void
 chq_xdp_ifaces_serve(struct chq_xdp_ifaces *x, unsigned int workers)
 {
 	for (unsigned int i = 0; i < x->n; i++) {
-		for (int q = 0; q < x->at[i].queues; q++)
-			chq_xdp_set_beat(&x->at[i].link, (unsigned int)q,
-					 (uint8_t)((unsigned int)q % workers));
+		for (unsigned int q = 0; q < CHQ_XDP_QUEUES_MAX; q++)
+			chq_xdp_set_beat(&x->at[i].link, q, (uint8_t)(q % workers));
 	}
 }
 

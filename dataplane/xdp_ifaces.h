@@ -45,7 +45,8 @@ int chq_xdp_ifaces_open(struct chq_xdp_ifaces *x, const struct chq_site_conf *co
 /** chq_xdp_ifaces_refresh() - look at our addresses again; @only_ours: those of these interfaces alone. */
 void chq_xdp_ifaces_refresh(struct chq_xdp_ifaces *x, bool only_ours);
 
-/** chq_xdp_ifaces_serve() - from now on queue q of each is worker q mod @workers'. */
+/** chq_xdp_ifaces_serve() - from now on queue q of each is worker q mod @workers', also a queue that is added later; one without an
+ * AF_XDP socket is the program's. */
 void chq_xdp_ifaces_serve(struct chq_xdp_ifaces *x, unsigned int workers);
 
 /** chq_xdp_ifaces_quiet() - from now on the program hands nothing to the process; returns when what it was handing over

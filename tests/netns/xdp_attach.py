@@ -12,6 +12,8 @@ The client's end of vs2 has more transmit queues than vs2 has receive queues, so
 import json
 import os
 import re
+import socket
+import struct
 import subprocess
 import sys
 
@@ -47,6 +49,21 @@ def refused(d, *words, run=None):
     return True
 
 
+def beats(d, ifname):
+    """Which worker shows, for each receive queue there can be, that the process lives: struct chq_xdp_conf."""
+    pin = f"{d.bpffs}/{d.instance}/if-{ifname}-conf"
+    value = json.loads(dp.run("bpftool", "-j", "map", "dump", "pinned", pin))[0]["value"]
+    return [int(byte, 16) for byte in value[16:80]]
+
+
+def damaged_options(net, ns, count):
+    """Datagrams behind IPv4 options, which go up, with a wrong UDP checksum. (Of short ones the kernel tells no socket.)"""
+    with net.socket(ns, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as s:
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, b"\x01" * 4)
+        for _ in range(count):
+            s.sendto(struct.pack(">4H", 5000, dp.PORT, 8 + 200, 0x1234) + bytes(200), ("10.77.1.1", 0))
+
+
 def adoption(net, d, srv, c1):
     d.start()
     control = dp.Control(d)
@@ -61,6 +78,11 @@ def adoption(net, d, srv, c1):
     paths = {p["path"]: p for p in counted["paths"]}
     dp.check(paths["program"]["answered"] and paths["worker 0"]["up"],
              "stats tell which path frames took: the program answered, a worker took what it passed on")  # fmt: skip
+    dp.check(set(beats(d, "vs1")) == {0}, "the process serves every receive queue, also one that is added later")
+    damaged_options(net, c1, 10)
+    dp.wait_for(lambda: d.ask("stats")["total"].get("rx-missed", 0) == 10, 10, "rx-missed rises by 10")
+    dp.check(True, "what the kernel drops at the process's socket is counted")
+    counted = d.ask("stats")
     was = status(d)
     control.close()
     d.kill()
