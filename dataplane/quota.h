@@ -47,7 +47,7 @@ chq_quota_take(uint64_t *tat, uint64_t now_ns, uint64_t price_ns, uint64_t span_
 /* Time in the word of a session's two budgets: 256 ns a tick, 32 bits, so it comes around after 18
  * minutes. */
 #define CHQ_QUOTA_TICK_SHIFT 8
-#define CHQ_QUOTA_SKEW	     (UINT32_C(1) << 22) /* 1.07 s, as CHQ_QUOTA_SKEW_NS */
+#define CHQ_QUOTA_SKEW	     (UINT32_C(1) << 17) /* 33 ms: the program's clock lags by a jiffy or two */
 #define CHQ_QUOTA_SPAN_MAX   (UINT32_C(1) << 30) /* 275 s: with the skew less than half the circle */
 
 enum chq_quota_result {
@@ -139,7 +139,7 @@ chq_quota_try(uint64_t *word, const struct chq_quota_price *q, uint64_t now_ns, 
  *
  * Both budgets are one word, so that a frame costs one compare-and-swap, and what one of them
  * refuses is not taken from the other. A budget that nobody used for 18 minutes may by accident
- * look used: by its burst at most, and no longer than its span.
+ * look used: by its burst at most, for its span and the skew.
  * Return: enum chq_quota_result; nothing is written unless CHQ_QUOTA_SPENT.
  */
 static inline int

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "dataplane/path.h"
+#include "dataplane/quota.h"
 #include "dataplane/tables_priv.h"
 
 static uint32_t
@@ -311,7 +312,7 @@ sender_half_fill(struct chq_session *s, const struct chq_dp_session_open *m, uin
 	key_store(&s->tag_in, chq_sipkey_load(m->tag_in));
 	CHQ_STORE_RELAXED(&s->ident, ident);
 	CHQ_STORE_RELAXED(&s->quota_class, m->quota_class);
-	CHQ_STORE_RELAXED(&s->quota, 0);
+	CHQ_STORE_RELAXED(&s->quota, CHQ_QUOTA_IDLE(now_s * CHQ_NS_PER_SEC));
 	CHQ_STORE_RELAXED(&s->notice_tat, 0);
 	CHQ_STORE_RELAXED(&s->expires_s, now_s + m->confirm_s);
 	CHQ_STORE_RELAXED(&s->heard_s, now_s);

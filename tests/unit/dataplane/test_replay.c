@@ -17,6 +17,7 @@ model_take(struct model *m, uint64_t seq)
 {
 	uint64_t block = seq / 32;
 
+	assert_true(seq < MODEL_SPAN);
 	if (seq == 0 || m->taken[seq] || block < m->newest[block % 8])
 		return 0;
 	m->taken[seq] = 1;
