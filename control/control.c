@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "control/book_load.h"
 #include "control/ctl_server.h"
 #include "control/dp.h"
 #include "control/life.h"
@@ -64,6 +65,7 @@ control_tick(evutil_socket_t fd, short what, void *arg)
 	life_tick(ctl, now_ms);
 	login_tick(ctl, now_ms);
 	ctl_server_tick(ctl->ctl, now_ms);
+	control_book_tick(ctl, now_ms);
 }
 
 /* The hash that names which are nobody's are compared with: of a random password that is kept nowhere. */
@@ -170,9 +172,15 @@ control_files_open(struct control *ctl, struct control_error *err)
 	rc = store_reader_open(ctl->store, &ctl->reader);
 	if (!rc)
 		rc = control_dummy_hash(ctl);
+	if (rc) {
+		control_fail(err, rc, "memory");
+		goto store;
+	}
+	rc = control_book_open(ctl);
 	if (!rc)
 		return CHQ_OK;
-	control_fail(err, rc, "memory");
+	control_fail(err, rc, "address book");
+store:
 	store_reader_close(ctl->reader);
 	store_close(ctl->store);
 wipe:
@@ -183,6 +191,7 @@ wipe:
 static void
 control_files_close(struct control *ctl)
 {
+	control_book_close(ctl);
 	store_reader_close(ctl->reader);
 	store_close(ctl->store);
 	control_keys_wipe(&ctl->keys);
@@ -272,6 +281,7 @@ control_stop(struct control *ctl)
 	sessions_init(&ctl->sessions);
 	views_init(&ctl->views);
 	loop_inbox_run(&ctl->inbox);
+	control_book_close(ctl);
 	ctl_server_free(ctl->ctl);
 	views_deinit(&ctl->views);
 	loop_inbox_deinit(&ctl->inbox);

@@ -23,6 +23,7 @@
 #include "control/session.h"
 #include "control/view.h"
 
+struct book;
 struct event;
 struct event_base;
 struct store;
@@ -73,6 +74,9 @@ struct control {
 	struct pool hash_pool;	/* Argon2id */
 	struct store *store;
 	struct store_reader *reader; /* the loop's own */
+	struct book *book;	     /* address book; follows the store */
+	bool book_stale;	     /* it could not follow, and cannot be made anew yet */
+	uint64_t book_retry_ms;	     /* then: when to try again */
 
 	char dp_path[108];
 	struct dp_link link;

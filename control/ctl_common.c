@@ -10,6 +10,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "control/book_load.h"
 #include "control/control.h"
 #include "control/presence.h"
 #include "store/account.h"
@@ -174,12 +175,14 @@ ctl_change_job(struct store_txn *txn, struct write_op *op)
 {
 	struct ctl_change *c = CHQ_CONTAINER_OF(op, struct ctl_change, op);
 
+	c->fault.err = CHQ_OK;
 	return c->job(txn, c);
 }
 
 void
 ctl_change_free(struct ctl_change *c)
 {
+	free(c->rule);
 	sodium_memzero(c, sizeof(*c));
 	free(c);
 }
@@ -189,8 +192,14 @@ ctl_change_done(struct write_op *op, int rc)
 {
 	struct ctl_change *c = CHQ_CONTAINER_OF(op, struct ctl_change, op);
 
+	/* After CHQ_EIO the disk may hold it all the same. */
+	if (c->follow && (rc == CHQ_EIO || (!rc && c->follow(c) != 0)))
+		control_book_renew(c->call->ctl);
 	if (rc) {
-		ctl_refuse_code(c->call, rc, c->field);
+		if (c->fault.err == rc)
+			ctl_refuse(c->call, rc, c->fault.field, "%s", c->fault.message);
+		else
+			ctl_refuse_code(c->call, rc, c->field);
 		ctl_change_free(c);
 		return;
 	}

@@ -4,6 +4,7 @@
 
 #include "control/ctl_server.h"
 #include "control/write.h"
+#include "store/types.h"
 
 struct session;
 struct store_account;
@@ -17,6 +18,9 @@ json_t *ctl_session_json(const struct session *s);
 
 /* An account as an object; no hash. */
 json_t *ctl_account_json(struct ctl_call *call, const struct store_account *a);
+
+/* The path of a department as a text. */
+json_t *ctl_dept_path_json(struct store_txn *txn, uint32_t id);
 
 /* Options "limit" and "cursor". Return: false if the call was refused. */
 bool ctl_page(struct ctl_call *call, uint64_t *limit, uint64_t *after);
@@ -42,7 +46,12 @@ struct ctl_change {
 	int (*job)(struct store_txn *txn, struct ctl_change *c);
 	/* Loop's thread, after the commit: ends the call, now or later. */
 	void (*done)(struct ctl_change *c);
+	/* Loop's thread, after the commit and before done(): the address book follows. A code makes it
+	 * be made anew. NULL: the change does not concern it. */
+	int (*follow)(struct ctl_change *c);
 	const char *field; /* that a refusal names, or NULL */
+	struct chq_ctl_error
+		fault; /* of a job, when it knows better: its code says whether it is set */
 
 	/* Input and results of the jobs. */
 	uint64_t account, peer, now_ms;
@@ -54,6 +63,13 @@ struct ctl_change {
 	uint32_t epoch, peer_epoch;
 	uint64_t version, peer_version;
 	const char *outcome;
+	uint32_t dept, parent; /* a department, and what it lies under */
+	bool manager;
+	char path[STORE_PATH_MAX_BYTES + 1];	    /* of the department, after the change */
+	struct store_member roles[STORE_ROLES_MAX]; /* of the account, after the change */
+	size_t n_roles;
+	uint32_t rule_id;
+	struct store_rule *rule;	  /* freed with the change */
 	unsigned waiting, closed, failed; /* sessions being closed */
 };
 

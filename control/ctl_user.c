@@ -4,12 +4,14 @@
 
 #include "base/err.h"
 #include "base/hex.h"
+#include "control/book_load.h"
 #include "control/control.h"
 #include "control/ctl_common.h"
 #include "control/ctl_verbs.h"
 #include "control/life.h"
 #include "proto/password.h"
 #include "store/account.h"
+#include "store/dept.h"
 #include "store/device.h"
 #include "store/reader.h"
 #include "store/text.h"
@@ -141,6 +143,13 @@ take_device_key(struct ctl_call *call, struct ctl_change *c)
 	return false;
 }
 
+/* The account is in the book as the change has left it. */
+static int
+account_follow(struct ctl_change *c)
+{
+	return control_book_account(c->call->ctl, c->account, c->disabled, c->roles, c->n_roles);
+}
+
 static void
 answer_account(struct ctl_change *c)
 {
@@ -172,6 +181,7 @@ ctl_user_add(struct ctl_call *call)
 	c->login = login;
 	c->name = name ? name : login;
 	c->job = add_job;
+	c->follow = account_follow;
 	c->done = answer_account;
 	c->field = "login";
 	if (!take_device_key(call, c))
@@ -203,7 +213,9 @@ ctl_user_passwd(struct ctl_call *call)
 static int
 disabled_job(struct store_txn *txn, struct ctl_change *c)
 {
-	return store_account_set_disabled(txn, c->account, c->disabled, c->now_ms);
+	int rc = store_account_set_disabled(txn, c->account, c->disabled, c->now_ms);
+
+	return rc ? rc : store_member_roles(txn, c->account, c->roles, &c->n_roles);
 }
 
 void
@@ -214,6 +226,7 @@ ctl_user_enable(struct ctl_call *call)
 	if (!c)
 		return;
 	c->job = disabled_job;
+	c->follow = account_follow;
 	c->done = answer_account;
 	ctl_change_submit(c);
 }
@@ -265,6 +278,7 @@ ctl_user_disable(struct ctl_call *call)
 		return;
 	c->disabled = true;
 	c->job = disabled_job;
+	c->follow = account_follow;
 	c->done = disable_done;
 	ctl_change_submit(c);
 }
@@ -329,18 +343,39 @@ device_json(const struct store_device *d)
 			 d->last_seen_ms ? ctl_time(d->last_seen_ms) : json_null());
 }
 
+/* What the account belongs to. Return: 0; codes of reading. */
+static int
+departments_json(struct store_txn *txn, uint64_t account, json_t **out)
+{
+	struct store_member role[STORE_ROLES_MAX];
+	size_t n;
+	int rc = store_member_roles(txn, account, role, &n);
+
+	if (rc)
+		return rc;
+	*out = json_array();
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(*out, json_pack("{s:o, s:b, s:o}", "path",
+						      ctl_dept_path_json(txn, role[i].dept),
+						      "manager", role[i].manager, "since",
+						      ctl_time(role[i].since_ms)));
+	return CHQ_OK;
+}
+
 static int
 show_fill(struct ctl_call *call, struct store_txn *txn, json_t **out)
 {
 	struct store_device device[DEVICES_SHOWN];
 	struct store_account a;
-	json_t *devices;
+	json_t *devices, *depts;
 	size_t n = 0;
 	int rc = ctl_account(call, txn, 0, &a);
 
 	if (rc)
 		return rc;
 	rc = store_device_list(txn, a.id, 0, device, DEVICES_SHOWN, &n);
+	if (!rc)
+		rc = departments_json(txn, a.id, &depts);
 	if (rc)
 		return rc;
 	devices = json_array();
@@ -351,6 +386,7 @@ show_fill(struct ctl_call *call, struct store_txn *txn, json_t **out)
 	json_object_set_new(*out, "contacts_version", json_integer((json_int_t)a.contacts_version));
 	json_object_set_new(*out, "sessions",
 			    json_integer(online_open(online_find(&call->ctl->sessions, a.id))));
+	json_object_set_new(*out, "departments", depts);
 	json_object_set_new(*out, "devices", devices);
 	sodium_memzero(&a, sizeof(a));
 	return CHQ_OK;

@@ -32,6 +32,11 @@ static const struct chq_ctl_opt opts_passwd[] = {
 	{ NULL, NULL, NULL, 0 },
 };
 
+static const struct chq_ctl_opt opts_join[] = {
+	{ "manager",  NULL,     "as one who manages it", 0 },
+	{ NULL, NULL, NULL, 0 },
+};
+
 static const struct chq_ctl_opt opts_session_list[] = {
 	{ "user",     "LOGIN",  "only this user's", VALUE },
 	{ "limit",    "N",      "at most N entries, 1 to 1000 (default 100)", VALUE },
@@ -74,6 +79,29 @@ const struct chq_ctl_verb chq_ctl_verbs[] = {
 	{ "user", "sessions", 1, 1, CHQ_CTL_READ, CHQ_CTL_CONTROL, "<login>",
 	  "list an account's sessions", opts_list },
 
+	{ "dept", "add", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<path>",
+	  "make a department, such as Company/Sales; the one above it is there", opts_none },
+	{ "dept", "list", 0, 0, CHQ_CTL_READ, CHQ_CTL_CONTROL, "",
+	  "list departments by number", opts_list },
+	{ "dept", "tree", 0, 1, CHQ_CTL_READ, CHQ_CTL_CONTROL, "[path]",
+	  "show departments as they lie below each other", opts_list },
+	{ "dept", "show", 1, 1, CHQ_CTL_READ, CHQ_CTL_CONTROL, "<path>",
+	  "show a department", opts_none },
+	{ "dept", "rename", 2, 2, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<path> <name>",
+	  "give a department another name; members and rules stay", opts_none },
+	{ "dept", "move", 2, 2, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<path> <new parent or />",
+	  "hang a department, with all below it, under another one or at the top", opts_none },
+	{ "dept", "remove", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<path>",
+	  "remove a department that is empty and that no rule names", opts_none },
+	{ "dept", "members", 1, 1, CHQ_CTL_READ, CHQ_CTL_CONTROL, "<path>",
+	  "list a department's members, without those of departments below it", opts_list },
+	{ "dept", "join", 2, 2, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<path> <login>",
+	  "make an account a member of a department; it may be in several", opts_join },
+	{ "dept", "leave", 2, 2, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<path> <login>",
+	  "take an account out of a department", opts_none },
+	{ "dept", "manager", 3, 3, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<set|unset> <path> <login>",
+	  "let a member manage a department, or no more", opts_none },
+
 	{ "friend", "request", 2, 2, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<from> <to>",
 	  "ask for a friendship in somebody's name", opts_none },
 	{ "friend", "confirm", 2, 2, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<who> <asker>",
@@ -96,9 +124,9 @@ const struct chq_ctl_verb chq_ctl_verbs[] = {
 	  "set a limit at once, until chasqui-control starts anew", opts_none },
 
 	{ "dp", "status", 0, 0, CHQ_CTL_READ, CHQ_CTL_DATAPLANE, "",
-	  "the dataplane's driver, workers, tables and programs; also what stands attached while none runs", opts_none },
+	  "the dataplane's driver, workers, tables, or what stands while none runs", opts_none },
 	{ "dp", "stats", 0, 0, CHQ_CTL_READ, CHQ_CTL_DATAPLANE, "",
-	  "every verdict and reason for a drop, counted, and how many frames took each path", opts_stats },
+	  "every verdict, reason for a drop and path of frames, counted", opts_stats },
 	{ "dp", "ports", 0, 0, CHQ_CTL_READ, CHQ_CTL_DATAPLANE, "",
 	  "ports with mode, link, addresses and counters", opts_none },
 	{ "dp", "detach", 0, 0, CHQ_CTL_WRITE, CHQ_CTL_LOCAL, "",

@@ -116,6 +116,18 @@ size_t book_classes(const struct book *b);
  */
 int book_rules_set(struct book *b, const struct book_rule *rules, unsigned n);
 
+/**
+ * book_rule_put() - one rule, new or instead of the one with its id; all others stay. They stand in
+ * the order of their ids.
+ * @r: copied.
+ *
+ * Return: as book_rules_set().
+ */
+int book_rule_put(struct book *b, const struct book_rule *r);
+
+/* Forget a rule. Return: 0; CHQ_ENOENT; CHQ_ENOMEM. */
+int book_rule_drop(struct book *b, uint32_t id);
+
 /* The rule, and its department, that the last book_rules_set() failed at. */
 void book_rules_unknown(const struct book *b, uint32_t *rule, uint32_t *dept);
 
@@ -137,6 +149,14 @@ uint32_t book_explain(const struct book *b, uint64_t subject, uint64_t object, u
 
 /* How many accounts are among a rule's subjects, and its objects. Return: 0; CHQ_ENOENT. */
 int book_rule_reach(const struct book *b, uint32_t rule, size_t *subjects, size_t *objects);
+
+/**
+ * book_rules_idle() - rules that decide nothing: whoever they are about, another one speaks first.
+ * @idle: receives their ids; room for BOOK_RULES_MAX.
+ *
+ * Return: 0; CHQ_ETOOBIG (too many kinds of people to look at them all); CHQ_ENOMEM.
+ */
+int book_rules_idle(const struct book *b, uint32_t *idle, unsigned *n);
 
 /**
  * book_visible() - a page of the accounts towards which @subject has a right.

@@ -197,6 +197,46 @@ book_rules_set(struct book *b, const struct book_rule *rules, unsigned n)
 	return rc ? rc : book_all_changed(b);
 }
 
+/* The rules without the one of this id, and with @r in its place unless that is NULL. */
+static int
+rules_replace(struct book *b, uint32_t id, const struct book_rule *r)
+{
+	struct book_rule *list = calloc(b->n_rules + 1, sizeof(*list));
+	unsigned n = 0;
+	int rc;
+
+	if (!list)
+		return CHQ_ENOMEM;
+	for (unsigned i = 0; i < b->n_rules; i++) {
+		if (r && b->rules[i].id >= id) {
+			list[n++] = *r;
+			r = NULL;
+		}
+		if (b->rules[i].id != id)
+			list[n++] = b->rules[i];
+	}
+	if (r)
+		list[n++] = *r;
+	rc = book_rules_set(b, list, n);
+	free(list);
+	return rc;
+}
+
+int
+book_rule_put(struct book *b, const struct book_rule *r)
+{
+	return rules_replace(b, r->id, r);
+}
+
+int
+book_rule_drop(struct book *b, uint32_t id)
+{
+	for (unsigned i = 0; i < b->n_rules; i++)
+		if (b->rules[i].id == id)
+			return rules_replace(b, id, NULL);
+	return CHQ_ENOENT;
+}
+
 void
 book_rules_unknown(const struct book *b, uint32_t *rule, uint32_t *dept)
 {
