@@ -136,6 +136,17 @@ attach(const char *name)
 	return rc;
 }
 
+/* It outlives us: for others it stays shut. One without an owner may be taken over by whoever opens
+ * /dev/net/tun, which is everybody. */
+static int
+keep(const struct chq_tap *t)
+{
+	if (ioctl(t->fd, TUNSETOWNER, (unsigned long)geteuid()) < 0 ||
+	    ioctl(t->fd, TUNSETPERSIST, 1) < 0)
+		return chq_errno();
+	return 0;
+}
+
 /* Like the port it stands for, and up. */
 static int
 equip(const struct chq_tap *t, const uint8_t mac[6], unsigned int mtu)
@@ -189,8 +200,8 @@ chq_tap_open(struct chq_tap *t, const char *port, const char *instance, const ui
 	rc = alias_set(t->name, alias);
 	if (!rc)
 		rc = equip(t, mac, mtu);
-	if (!rc && ioctl(t->fd, TUNSETPERSIST, 1) < 0)
-		rc = chq_errno();
+	if (!rc)
+		rc = keep(t);
 	t->ifindex = if_nametoindex(t->name);
 	if (rc) {
 		snprintf(err, err_size, "%s: %s", t->name, chq_strerror(rc));

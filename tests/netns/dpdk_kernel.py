@@ -11,6 +11,8 @@ dpdk_kernel.py PROGRAM: a port of DPDK with the kernel behind it, one worker and
 The kernel answers for the port what is not ours: ARP, neighbour discovery, ping, TCP; a session without a next hop is
 reached all the same; a flood of packets that are not ours slows no conversation.
 """
+import ctypes
+import fcntl
 import os
 import secrets
 import signal
@@ -23,6 +25,7 @@ import time
 import dp
 
 TAP = "chq-net_af_pack"
+TUNSETIFF, IFF_TAP, IFF_NO_PI, CLONE_NEWNET = 0x400454CA, 0x0002, 0x1000, 0x40000000
 SERVER4, SERVER6, CLIENT4 = "10.77.1.1", "fd77:1::1", "10.77.1.2"
 
 
@@ -142,6 +145,31 @@ def flooded(net, cl, d, a, b):
     dp.check(d.ask("stats")["total"]["drop-to-kernel"] > before, "what the kernel is not given is counted")
 
 
+def taken_by_nobody(srv):
+    """Does a user without rights get hold of the interface?"""
+    libc = ctypes.CDLL(None, use_errno=True)
+    pid = os.fork()
+    if pid == 0:
+        status = 2
+        try:
+            with open(f"/run/netns/{srv}", "rb") as ns:
+                if libc.setns(ns.fileno(), CLONE_NEWNET):
+                    os._exit(status)
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+            tun = os.open("/dev/net/tun", os.O_RDWR)
+            fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22x", TAP.encode(), IFF_TAP | IFF_NO_PI))
+            status = 0
+        except PermissionError:
+            status = 1
+        finally:
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    dp.check(status != 2, "somebody tries to take the interface")
+    return status == 0
+
+
 def killed(net, srv, cl, d):
     """kill -9: the interface, its addresses and the kernel's connections stay."""
     listener = net.socket(srv, socket.AF_INET, socket.SOCK_STREAM)
@@ -153,6 +181,7 @@ def killed(net, srv, cl, d):
         conn, _ = listener.accept()
         d.kill()
         dp.check(SERVER4 in net.ip(srv, "addr", "show", "dev", TAP), "after kill -9 the interface is there with its addresses")
+        dp.check(not taken_by_nobody(srv), "and no user without rights can take it over")
         d.start()
         dp.Control(d).close()
         s.sendall(b"still there")
