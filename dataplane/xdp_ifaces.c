@@ -218,6 +218,30 @@ chq_xdp_ifaces_undo(struct chq_xdp_ifaces *x)
 
 /* --- while it runs --- */
 
+/* It goes with its interface (which may be back under the same name), or when somebody detaches its link. */
+static void
+look_after(struct chq_xdp_iface *i)
+{
+	bool native, lost = chq_xdp_attached(i->link.ifindex, &native) != i->link.prog.id;
+
+	if (lost == i->lost || i->link.prog.id == 0)
+		return;
+	i->lost = lost;
+	if (!lost)
+		CHQ_LOG_INFO("xdp-there-again", "interface=%s", i->link.ifname);
+	else if (i->link.conf->mode == CHQ_XDP_STEER)
+		CHQ_LOG_ERROR("xdp-lost",
+			      "interface=%s effect=\"nothing is received there\" "
+			      "remedy=\"restart the dataplane\"",
+			      i->link.ifname);
+	else
+		CHQ_LOG_ERROR("xdp-lost",
+			      "interface=%s effect=\"all that comes by it goes through the "
+			      "process, and nobody forwards it while no process runs\" "
+			      "remedy=\"restart the dataplane\"",
+			      i->link.ifname);
+}
+
 void
 chq_xdp_ifaces_refresh(struct chq_xdp_ifaces *x, bool only_ours)
 {
@@ -234,6 +258,8 @@ chq_xdp_ifaces_refresh(struct chq_xdp_ifaces *x, bool only_ours)
 	if (rc < 0 && rc != x->scan_told)
 		CHQ_LOG_WARN("local-addresses-incomplete", "reason=\"%s\"", chq_strerror(rc));
 	x->scan_told = rc < 0 ? rc : 0;
+	for (unsigned int i = 0; i < x->n; i++)
+		look_after(&x->at[i]);
 }
 
 void
@@ -271,7 +297,10 @@ chq_xdp_ifaces_describe(const struct chq_xdp_ifaces *x, unsigned int i, const ch
 	const struct chq_port *port = &x->tables->header->port_info[f->ifidx];
 	char mac[18];
 	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:o}", "name", f->link.ifname,
-			      "driver", driver, "mode", f->link.native ? "native" : "generic",
+			      "driver", driver, "mode",
+			      f->lost	       ? "lost"
+			      : f->link.native ? "native"
+					       : "generic",
 			      "mac", chq_mac_text(port, mac), "mtu", (int)port->mtu, "queues",
 			      f->queues, "addresses",
 			      chq_addrs_describe(x->tables->header, f->ifidx));

@@ -13,6 +13,7 @@ struct chq_xdp_iface {
 	struct chq_xdp_link link;
 	uint8_t ifidx; /* index into header->port_info */
 	int queues;
+	bool lost; /* our program does not stand there any more; was logged */
 };
 
 struct chq_xdp_ifaces {
@@ -42,7 +43,8 @@ int chq_xdp_ifaces_open(struct chq_xdp_ifaces *x, const struct chq_site_conf *co
 			const struct chq_tables *t, const struct chq_listen *listen,
 			enum chq_xdp_mode mode, char *err, size_t err_size);
 
-/** chq_xdp_ifaces_refresh() - look at our addresses again; @only_ours: those of these interfaces alone. */
+/** chq_xdp_ifaces_refresh() - look at our addresses again; @only_ours: those of these interfaces alone. And do our programs
+ * still stand there? */
 void chq_xdp_ifaces_refresh(struct chq_xdp_ifaces *x, bool only_ours);
 
 /** chq_xdp_ifaces_serve() - from now on queue q of each is worker q mod @workers', also a queue that is added later; one without an

@@ -192,14 +192,11 @@ refusal_text(int rc)
  * of Ethernet and VLAN tags. */
 #define NATIVE_MTU_ABOUT 3498
 
-static void
-why_not_native(const struct chq_xdp_link *l, int prog_fd, int rc, char why[112])
+void
+chq_xdp_why_text(char why[112], int rc, const char *words, int mtu)
 {
-	int mtu = read_mtu(l->ifname);
-	char words[96], mtu_text[64] = "";
+	char mtu_text[64] = "";
 
-	ask_kernel_why(l, prog_fd);
-	snprintf(words, sizeof(words), "%s", chq_xdp_kernel_words());
 	if (mtu > NATIVE_MTU_ABOUT || strstr(words, "MTU"))
 		snprintf(mtu_text, sizeof(mtu_text), "; its MTU is %d, %d is about the most", mtu,
 			 NATIVE_MTU_ABOUT);
@@ -223,7 +220,8 @@ make_link(struct chq_xdp_link *l, enum chq_conf_xdp_mode how, int prog_fd, char 
 		rc = chq_errno();
 		if (rc == CHQ_EBUSY || rc == CHQ_EEXIST || rc == CHQ_EPERM)
 			return rc;
-		why_not_native(l, prog_fd, rc, why);
+		ask_kernel_why(l, prog_fd);
+		chq_xdp_why_text(why, rc, chq_xdp_kernel_words(), read_mtu(l->ifname));
 		if (how == CHQ_XDP_MODE_NATIVE)
 			return CHQ_EOPNOTSUPP;
 	} else {
@@ -332,6 +330,7 @@ int
 chq_xdp_attach(struct chq_xdp_link *l, const struct chq_xdp_want *want, char *err, size_t err_size)
 {
 	struct chq_xdp_loaded p;
+	char was[IF_NAMESIZE];
 	int rc;
 
 	*l = (struct chq_xdp_link){ .link_fd = -1, .counts_fd = -1 };
@@ -341,6 +340,10 @@ chq_xdp_attach(struct chq_xdp_link *l, const struct chq_xdp_want *want, char *er
 		return fail(err, err_size, CHQ_ENODEV, "%s: no such network interface",
 			    want->ifname);
 	rc = open_pinned(want->dir, l, err, err_size);
+	if (rc == CHQ_ENOENT && chq_xdp_pins_follow(want->dir, l->ifname, l->ifindex, was)) {
+		CHQ_LOG_INFO("xdp-renamed", "interface=%s was=%s", l->ifname, was);
+		rc = open_pinned(want->dir, l, err, err_size);
+	}
 	if (rc >= 0) {
 		l->link_fd = rc;
 		l->adopted = true;

@@ -251,6 +251,42 @@ chq_xdp_list(const char *dir, void (*each_fn)(const struct chq_xdp_status *s, vo
 	return n;
 }
 
+/* --- renamed interfaces --- */
+
+struct follow {
+	const char *dir, *ifname;
+	unsigned int ifindex;
+	char *was;
+	bool found;
+};
+
+static void
+follow_one(const struct chq_xdp_status *s, void *arg)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	struct follow *f = arg;
+
+	if (!s->linked || s->ifindex != f->ifindex || !strcmp(s->ifname, f->ifname))
+		return;
+	for (int pin = 0; pin < CHQ_XDP_PIN__COUNT; pin++) {
+		chq_xdp_pin_path(from, f->dir, s->ifname, (enum chq_xdp_pin)pin);
+		chq_xdp_pin_path(to, f->dir, f->ifname, (enum chq_xdp_pin)pin);
+		rename(from, to);
+	}
+	snprintf(f->was, IF_NAMESIZE, "%s", s->ifname);
+	f->found = true;
+}
+
+bool
+chq_xdp_pins_follow(const char *dir, const char *ifname, unsigned int ifindex,
+		    char was[IF_NAMESIZE])
+{
+	struct follow f = { .dir = dir, .ifname = ifname, .ifindex = ifindex, .was = was };
+
+	chq_xdp_list(dir, follow_one, &f);
+	return f.found;
+}
+
 /* --- detach --- */
 
 /* Unpinning is not enough: somebody else may hold the link open. */

@@ -35,6 +35,13 @@ void chq_xdp_pin_path(char path[PATH_MAX], const char *dir, const char *ifname,
 /** chq_xdp_unpin() - remove all pins of @ifname; what is not there is no fault. */
 void chq_xdp_unpin(const char *dir, const char *ifname);
 
+/**
+ * chq_xdp_pins_follow() - an interface has another name now: let its pins have that one too.
+ * Return: true, and its former name, if there were any.
+ */
+bool chq_xdp_pins_follow(const char *dir, const char *ifname, unsigned int ifindex,
+			 char was[IF_NAMESIZE]);
+
 /* What is known of a program in the kernel. */
 struct chq_xdp_prog {
 	uint32_t id;		     /* 0: none */

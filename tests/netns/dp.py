@@ -233,6 +233,13 @@ class Dataplane:
             for key, value in values.items():
                 f.write(f"  {key}: {json.dumps(value) if isinstance(value, list) else value}\n")
 
+    def conf_replace(self, old, new):
+        with open(self.conf, "r+", encoding="utf-8") as f:
+            text = f.read().replace(old, new)
+            f.seek(0)
+            f.truncate()
+            f.write(text)
+
     def command(self, *args):
         return ["ip", "netns", "exec", self.ns, self.program, "-c", self.conf, *args]
 

@@ -5,7 +5,7 @@ xdp_attach.py PROGRAM: the driver xdp and what stands on interfaces and in bpffs
       ns c1                         ns srv                          ns c2
     eth0 10.77.1.2  ──── veth ──── vs1 10.77.1.1
                                    vs2 10.77.2.1 ──── veth ──── eth0 10.77.2.2
-                                   br0 (has no native XDP)
+                                   br0 (MTU 9000, has no native XDP)
 
 The client's end of vs2 has more transmit queues than vs2 has receive queues, so vs2 has no native XDP either.
 """
@@ -29,6 +29,12 @@ def attached(srv, ifname):
 def pins(d):
     folder = f"{d.bpffs}/{d.instance}"
     return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
+def net_rename(srv, old, new):
+    dp.run("ip", "-n", srv, "link", "set", old, "down")
+    dp.run("ip", "-n", srv, "link", "set", old, "name", new)
+    dp.run("ip", "-n", srv, "link", "set", new, "up")
 
 
 def status(d):
@@ -124,6 +130,37 @@ def strays(d, srv):
     d.call("detach")
 
 
+def taken_off(net, d, srv, c1):
+    d.start()
+    control = dp.Control(d)
+    dp.run("bpftool", "link", "detach", "id", status(d)["vs1"]["link"])
+    dp.wait_for(lambda: "event=xdp-lost interface=vs1" in d.text(), 10, "a program that is taken off while the process runs is missed")
+    dp.check({p["name"]: p.get("mode") for p in d.ask("ports")}["vs1"] == "lost", "and ports say so")
+    dp.Client(net, c1, "10.77.1.1").log_in(control, 1001).close()
+    dp.check(not d.ask("stats")["program"].get("retry"), "the process serves what comes by that interface")
+    control.close()
+    d.stop()
+    d.start()
+    dp.Control(d).close()
+    dp.check(attached(srv, "vs1"), "the next process attaches it again")
+    d.stop()
+
+
+def renamed(d, srv):
+    """Between two processes."""
+    was = status(d)["vs1"]
+    for old, new in (("vs1", "wan.0"), ("wan.0", "vs1")):
+        net_rename(srv, old, new)
+        d.conf_replace(old, new)
+        d.start()
+        dp.Control(d).close()
+        now = status(d)
+        dp.check(now[new]["link"] == was["link"] and old not in now and attached(srv, new),
+                 f"an interface that is called {new} now keeps its link")  # fmt: skip
+        d.stop()
+    d.call("detach")
+
+
 def foreign_program(d, srv, obj):
     dp.run("ip", "-n", srv, "link", "set", "vs1", "xdp", "obj", obj, "sec", "xdp")
     before = attached(srv, "vs1")
@@ -177,6 +214,7 @@ def modes(program, srv):
     try:
         dp.check(refused(d, "br0: no native XDP here", "dataplane.xdp_mode: auto"),
                  "native mode where there is none is refused, with what to do")  # fmt: skip
+        dp.check(refused(d, "its MTU is 9000", "about the most"), "and a jumbo MTU, which may be why, is said")
         dp.check(not attached(srv, "br0") and not pins_of_programs(d), "and nothing is left on the interface")
     finally:
         d.close()
@@ -234,6 +272,44 @@ def missing_rights(program, srv):
         d.close()
 
 
+def memory_group(limit):
+    """A cgroup that may take @limit bytes, of whichever version has the controller here; None: cannot be had."""
+    v1, v2 = "/sys/fs/cgroup/memory", "/sys/fs/cgroup"
+    top, name = (v1, "memory.limit_in_bytes") if os.path.isdir(v1) else (v2, "memory.max")
+    group = f"{top}/chqtest{os.getpid()}"
+    try:
+        os.mkdir(group)
+    except OSError:
+        return None
+    try:
+        with open(f"{group}/{name}", "w", encoding="ascii") as f:
+            f.write(str(limit))
+    except OSError:
+        os.rmdir(group)
+        return None
+    return group
+
+
+def missing_memory(program, srv):
+    """48 MiB are enough for the process and the sessions' table of 32 MiB, not for the next one."""
+    group = memory_group(48 << 20)
+    if not group:
+        print("# no cgroup that limits memory can be made here: not tried")
+        return
+    d = dp.Dataplane(program, srv, "xdp", interfaces=["vs1"], sessions=1 << 17, accounts=1 << 17)
+    try:
+        inside = ["sh", "-c", f'echo $$ >{group}/cgroup.procs && exec "$@"', "sh"]
+        got = subprocess.run([*inside, *d.command("run")], capture_output=True, text=True, check=False)
+        words = re.search(r"tables-refused code=ENOMEM reason=.*BPF array (\w+): (\d+) bytes, (\d+) for all", got.stderr)
+        dp.check(got.returncode and words and int(words[3]) > int(words[2]) > 0 and "MemoryMax=" in got.stderr
+                 and "dataplane.sessions" in got.stderr, f"no memory: said with the size asked for and what to set {got.stderr}")  # fmt: skip
+        dp.check(words[1] != "chq_header" and pins(d) == [], "and what was made is given back")
+    finally:
+        d.close()
+        dp.wait_for(lambda: not open(f"{group}/cgroup.procs", encoding="ascii").read(), 10, "the group is empty")
+        os.rmdir(group)
+
+
 def foreign_object(folder):
     source, obj = f"{folder}/foreign.c", f"{folder}/foreign.o"
     with open(source, "w", encoding="utf-8") as f:
@@ -250,7 +326,7 @@ def main(program):
         srv, c1, c2 = (net.add(n) for n in ("srv", "c1", "c2"))
         net.veth(srv, "vs1", c1, 1)
         net.veth(srv, "vs2", c2, 2, peer_queues=2)
-        net.ip(srv, "link", "add", "br0", "type", "bridge")
+        net.ip(srv, "link", "add", "br0", "mtu", "9000", "type", "bridge")
         d = dp.Dataplane(program, srv, "xdp", interfaces=["vs1", "vs2"])
         obj = foreign_object(d.dir)
         # what the program answers to a veth is lost unless its other end has a program too
@@ -258,12 +334,15 @@ def main(program):
         adoption(net, d, srv, c1)
         detaching(d, srv)
         strays(d, srv)
+        taken_off(net, d, srv, c1)
+        renamed(d, srv)
         foreign_program(d, srv, obj)
         foreign_link(program, d, srv)
         foreign_pins(d)
         modes(program, srv)
         other_interface(program, net, srv, c1, c2)
         missing_rights(program, srv)
+        missing_memory(program, srv)
     except BaseException:
         if d:
             print(d.text(), file=sys.stderr)
