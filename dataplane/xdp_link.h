@@ -45,6 +45,12 @@ struct chq_xdp_link {
 int chq_xdp_attach(struct chq_xdp_link *l, const struct chq_xdp_want *want, char *err,
 		   size_t err_size);
 
+/**
+ * chq_xdp_why_text() - why an interface has no native mode, as `dp ports` and the log say it.
+ * @rc: with which the kernel refused it. @words: the kernel's own, or "". @mtu: the interface's, 0: unknown.
+ */
+void chq_xdp_why_text(char why[112], int rc, const char *words, int mtu);
+
 /** chq_xdp_set_beat() - worker @beat serves receive queue @queue, and shows by its heartbeat that it lives;
  * CHQ_XDP_BEAT_NONE: nobody does. */
 void chq_xdp_set_beat(struct chq_xdp_link *l, unsigned int queue, uint8_t beat);
