@@ -108,9 +108,34 @@ map_mmap(struct chq_tables *t, int id, char *err, size_t err_size)
 		return CHQ_OK;
 	t->mapped[id] = NULL;
 	rc = chq_errno();
-	snprintf(err, err_size, "cannot map the table %s, %zu bytes: %s", chq_table_name[id],
-		 t->bytes[id], chq_strerror(rc));
+	snprintf(err, err_size, "cannot map the table %s, %zu bytes: %s%s", chq_table_name[id],
+		 t->bytes[id], chq_strerror(rc),
+		 rc == CHQ_ENOMEM ? ": raise LimitAS= of the service (ulimit -v)" : "");
 	return rc;
+}
+
+/* The kernel makes no array. Return: CHQ_EUNAVAIL if it can make none at all; else @rc. */
+static int
+make_refused(const struct chq_tables *t, int id, const struct chq_tables_conf *conf, int rc,
+	     char *err, size_t err_size)
+{
+	size_t all = 0;
+
+	for (int i = 0; i < CHQ_T__COUNT; i++)
+		all += tables_bytes((enum chq_table_id)i, conf, 1);
+	if (rc == CHQ_ENOMEM)
+		snprintf(err, err_size,
+			 "no memory for the BPF array %s: %zu bytes, %zu for all tables: raise the "
+			 "memory limit of the service (MemoryMax=, memory.max of its cgroup), or "
+			 "lower dataplane.sessions and accounts",
+			 chq_table_name[id], t->bytes[id], all);
+	else
+		snprintf(err, err_size, "the kernel refuses the BPF array %s, %zu bytes: %s%s",
+			 chq_table_name[id], t->bytes[id], chq_strerror(rc),
+			 rc == CHQ_EPERM ? ": CAP_BPF is needed; before Linux 5.11 also "
+					   "LimitMEMLOCK=infinity (ulimit -l)"
+					 : "");
+	return rc == CHQ_EPERM || rc == CHQ_EINVAL || rc == CHQ_ENOSYS ? CHQ_EUNAVAIL : rc;
 }
 
 static int
@@ -125,11 +150,8 @@ map_make(struct chq_tables *t, int id, const struct chq_tables_conf *conf, char 
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, chq_table_name[id], sizeof(uint32_t),
 			    (uint32_t)tables_elem_size((enum chq_table_id)id),
 			    tables_elems((enum chq_table_id)id, conf), &opts);
-	if (fd < 0) {
-		snprintf(err, err_size, "the kernel refuses the BPF array %s, %zu bytes: %s",
-			 chq_table_name[id], t->bytes[id], chq_strerror(fd));
-		return fd == CHQ_EPERM || fd == CHQ_EINVAL || fd == CHQ_ENOSYS ? CHQ_EUNAVAIL : fd;
-	}
+	if (fd < 0)
+		return make_refused(t, id, conf, fd, err, err_size);
 	t->map_fd[id] = fd;
 	if (id != CHQ_T_HEADER) {
 		pin_path(pin, conf, id);
@@ -184,6 +206,18 @@ map_found(struct chq_tables *t, int id, const struct chq_tables_conf *conf, char
 	return map_mmap(t, id, err, err_size);
 }
 
+/* Half of the tables are no use, but their pins would keep the memory. */
+static void
+unpin_made(const struct chq_tables_conf *conf)
+{
+	char pin[300];
+
+	for (int i = 0; i < CHQ_T__COUNT; i++) {
+		pin_path(pin, conf, i);
+		unlink(pin);
+	}
+}
+
 int
 tables_bpf_open(struct chq_tables *t, const struct chq_tables_conf *conf, char *err,
 		size_t err_size)
@@ -206,6 +240,8 @@ tables_bpf_open(struct chq_tables *t, const struct chq_tables_conf *conf, char *
 		if (rc == 0 && t->adopted && i == CHQ_T_HEADER) /* says more than a wrong size */
 			rc = tables_header_check(t->mapped[i], conf, err, err_size);
 	}
+	if (rc && !t->adopted)
+		unpin_made(conf);
 	return rc;
 }
 
