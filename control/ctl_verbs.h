@@ -5,7 +5,8 @@
 /* The handler of the verb with this index in chq_ctl_verbs; NULL if it is not control's to serve. */
 ctl_handler_fn *ctl_verbs_handler(int index);
 
-/* Handlers by noun: ctl_status.c, ctl_user.c, ctl_dept.c, ctl_dept_show.c, ctl_friend.c, ctl_session.c, ctl_limit.c. */
+/* Handlers by noun: ctl_status.c, ctl_user.c, ctl_dept.c, ctl_dept_show.c, ctl_friend.c,
+ * ctl_policy.c, ctl_policy_show.c, ctl_session.c, ctl_limit.c. */
 ctl_handler_fn ctl_status_show, ctl_conf_show;
 ctl_handler_fn ctl_user_add, ctl_user_list, ctl_user_show, ctl_user_disable, ctl_user_enable,
 	ctl_user_passwd;
@@ -13,5 +14,7 @@ ctl_handler_fn ctl_dept_add, ctl_dept_list, ctl_dept_tree, ctl_dept_show, ctl_de
 	ctl_dept_move, ctl_dept_remove, ctl_dept_members, ctl_dept_join, ctl_dept_leave,
 	ctl_dept_manager;
 ctl_handler_fn ctl_friend_request, ctl_friend_confirm, ctl_friend_remove, ctl_friend_list;
+ctl_handler_fn ctl_policy_list, ctl_policy_add, ctl_policy_set, ctl_policy_remove, ctl_policy_check,
+	ctl_policy_explain;
 ctl_handler_fn ctl_limit_show, ctl_limit_set;
 ctl_handler_fn ctl_session_list, ctl_session_show, ctl_session_kick, ctl_user_sessions;

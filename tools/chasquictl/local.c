@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/site_conf.h"
 #include "tools/chasquictl/help.h"
+#include "tools/chasquictl/policy_test.h"
 #include "tools/chasquictl/secret.h"
 
 #define WORDS_MAX 32 /* of a command line that is made here */
@@ -157,9 +158,9 @@ static const struct handler {
 	const char *noun, *verb;
 	int (*fn)(const struct tool_args *a, const struct tool_out *o, struct chq_ctl_error *e);
 } handlers[] = {
-	{ "completion", "", completion }, { "conf", "check", conf_check },
-	{ "dp", "detach", dp_detach },	  { "init", "", init },
-	{ "version", "", version },
+	{ "completion", "", completion },	{ "conf", "check", conf_check },
+	{ "dp", "detach", dp_detach },		{ "init", "", init },
+	{ "policy", "test", tool_policy_test }, { "version", "", version },
 };
 
 static const struct handler *

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * tools/chasquictl/local: verbs that need no running daemon.
+ * tools/chasquictl/local: verbs that are done here, most of them without a running daemon.
  */
 #include "proto/ctl.h"
 #include "tools/chasquictl/args.h"
