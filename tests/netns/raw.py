@@ -99,7 +99,8 @@ class Ear(Sniffer):
 class Watch:
     """What a server does in answer to what it is sent: counters that rise, datagrams that leave, who gets any."""
 
-    IGNORED = ("kernel", "rx-bytes", "tx-bytes", "xdp-worker", "xdp-process")
+    # rx-missed: what the kernel itself refused, such as a datagram with a wrong checksum to a socket
+    IGNORED = ("kernel", "rx-bytes", "tx-bytes", "xdp-worker", "xdp-process", "rx-missed")
 
     def __init__(self, site, net, namespaces):
         self.site = site
