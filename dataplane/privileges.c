@@ -39,6 +39,15 @@ chq_group_find(const char *name, gid_t *gid)
 	return 0;
 }
 
+bool
+chq_cap_held(int cap)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2] = { { 0 } };
+
+	return syscall(SYS_capget, &h, d) == 0 && d[cap / 32].effective >> cap % 32 & 1;
+}
+
 void
 chq_memlock_raise(void)
 {

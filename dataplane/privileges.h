@@ -13,6 +13,9 @@ int chq_user_find(const char *name, uid_t *uid, gid_t *gid);
 /** chq_group_find() - gid of a group. Return: 0; CHQ_ENOENT (also for ""). */
 int chq_group_find(const char *name, gid_t *gid);
 
+/** chq_cap_held() - has this thread that capability (CAP_…) in effect? */
+bool chq_cap_held(int cap);
+
 /** chq_memlock_raise() - lift RLIMIT_MEMLOCK as far as the system lets us. Never fatal. */
 void chq_memlock_raise(void);
 

@@ -36,9 +36,9 @@ explain_backing(const struct chq_site_conf *conf, const char *driver, char *err,
 		close(fd);
 	if (fd == CHQ_EPERM)
 		snprintf(err, err_size,
-			 "%s needs BPF and is not permitted to use it: CAP_BPF and CAP_NET_ADMIN; "
-			 "start "
-			 "as root, or give them to the service (AmbientCapabilities)",
+			 "%s needs BPF and is not permitted to use it: CAP_BPF, CAP_PERFMON and "
+			 "CAP_NET_ADMIN; start as root, or give them to the service "
+			 "(AmbientCapabilities)",
 			 driver);
 	else if (fd < 0)
 		snprintf(err, err_size, "%s needs BPF, which this kernel does not offer: %s",

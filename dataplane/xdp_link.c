@@ -129,6 +129,8 @@ open_pinned(const char *dir, const struct chq_xdp_link *l, char *err, size_t err
 
 /* --- attaching --- */
 
+/* The link is ours, and so is what stands on it (open_pinned()). Who lacks CAP_SYS_ADMIN gets no descriptor of that, and
+ * replaces it without naming it. */
 static int
 replace_prog(int link_fd, int prog_fd)
 {
@@ -140,11 +142,15 @@ replace_prog(int link_fd, int prog_fd)
 	if (rc)
 		return rc;
 	old = bpf_prog_get_fd_by_id(info.prog_id);
-	if (old < 0)
+	if (old < 0 && errno != EPERM)
 		return chq_errno();
-	opts.old_prog_fd = (uint32_t)old;
+	if (old < 0)
+		opts.flags = 0;
+	else
+		opts.old_prog_fd = (uint32_t)old;
 	rc = bpf_link_update(link_fd, prog_fd, &opts) < 0 ? chq_errno() : 0;
-	close(old);
+	if (old >= 0)
+		close(old);
 	return rc;
 }
 
@@ -197,11 +203,11 @@ chq_xdp_why_text(char why[112], int rc, const char *words, int mtu)
 {
 	char mtu_text[64] = "";
 
-	if (mtu > NATIVE_MTU_ABOUT || strstr(words, "MTU"))
+	if (rc != CHQ_ENOSPC && (mtu > NATIVE_MTU_ABOUT || strstr(words, "MTU")))
 		snprintf(mtu_text, sizeof(mtu_text), "; its MTU is %d, %d is about the most", mtu,
 			 NATIVE_MTU_ABOUT);
 	if (words[0] && rc != CHQ_ENOSPC)
-		snprintf(why, 112, "%.50s%s", words, mtu_text);
+		snprintf(why, 112, "%.48s%s", words, mtu_text);
 	else
 		snprintf(why, 112, "%s%s", refusal_text(rc), mtu_text);
 }

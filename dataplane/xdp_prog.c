@@ -1,6 +1,7 @@
 #include "dataplane/xdp_prog.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -12,6 +13,7 @@
 #include "base/array.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "dataplane/privileges.h"
 #include "dataplane/xdp_pins.h"
 /* Generated code does not know our warnings. */
 #pragma GCC diagnostic push
@@ -126,11 +128,15 @@ explain(int rc, const char *ifname, char *err, size_t err_size)
 	struct utsname u = { .release = "?" };
 
 	uname(&u);
+	/* Of a program that it does not trust, the kernel says that it is wrong. */
+	if (rc == CHQ_EACCES && !chq_cap_held(CAP_PERFMON) && !chq_cap_held(CAP_SYS_ADMIN))
+		rc = CHQ_EPERM;
 	switch (rc) {
 	case CHQ_EPERM:
 		snprintf(err, err_size,
-			 "%s: not permitted to load the XDP program: CAP_BPF and CAP_NET_ADMIN are "
-			 "needed; start as root, or give them to the service (AmbientCapabilities)",
+			 "%s: not permitted to load the XDP program: CAP_BPF, CAP_PERFMON and "
+			 "CAP_NET_ADMIN are needed; start as root, or give them to the service "
+			 "(AmbientCapabilities)",
 			 ifname);
 		return CHQ_EUNAVAIL;
 	case CHQ_ENOSYS:

@@ -272,6 +272,24 @@ def missing_rights(program, srv):
         d.close()
 
 
+def fewest_rights(program, srv):
+    """What an operator gives who does not start it as root."""
+    d = dp.Dataplane(program, srv, "xdp", interfaces=["vs1"])
+    try:
+        got = subprocess.run(without(d, ["perfmon", "sys_admin"], "run"), capture_output=True, text=True, check=False)
+        dp.check(refused(d, "CAP_PERFMON", run=got), "without the right to load such a program it says which is missing")
+        seen = set()
+        for _ in range(2):
+            d.proc = subprocess.Popen(without(d, ["sys_admin"], "run"), stderr=d.log, stdin=subprocess.DEVNULL)
+            dp.Control(d).close()
+            seen.add((status(d)["vs1"]["link"], attached(srv, "vs1")))
+            d.kill()
+        dp.check(len(seen) == 2 and len({link for link, _ in seen}) == 1,
+                 "without CAP_SYS_ADMIN it starts, and the next process replaces the program on the same link")  # fmt: skip
+    finally:
+        d.close()
+
+
 def memory_group(limit):
     """A cgroup that may take @limit bytes, of whichever version has the controller here; None: cannot be had."""
     v1, v2 = "/sys/fs/cgroup/memory", "/sys/fs/cgroup"
@@ -342,6 +360,7 @@ def main(program):
         modes(program, srv)
         other_interface(program, net, srv, c1, c2)
         missing_rights(program, srv)
+        fewest_rights(program, srv)
         missing_memory(program, srv)
     except BaseException:
         if d:

@@ -53,6 +53,9 @@ becomes_nobody(void)
 		return 2;
 	if (caps_permitted() & ~WANTED)
 		return 3;
+	if (chq_cap_held(CAP_SYS_ADMIN) || chq_cap_held(CAP_PERFMON) ||
+	    !chq_cap_held(CAP_NET_ADMIN) || !chq_cap_held(CAP_BPF))
+		return 5;
 	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 4;
 }
 

@@ -42,6 +42,7 @@ an_mtu_that_is_not_why_is_not_said(void **state)
 	(void)state;
 	assert_null(strstr(why(CHQ_EINVAL, "", 1500), "MTU"));
 	assert_null(strstr(why(CHQ_EOPNOTSUPP, "", 1500), "MTU"));
+	assert_null(strstr(why(CHQ_ENOSPC, "", 9000), "MTU"));
 }
 
 static void
