@@ -268,7 +268,8 @@ follow_one(const struct chq_xdp_status *s, void *arg)
 
 	if (!s->linked || s->ifindex != f->ifindex || !strcmp(s->ifname, f->ifname))
 		return;
-	for (int pin = 0; pin < CHQ_XDP_PIN__COUNT; pin++) {
+	/* The link last: killed before, the next start goes on. */
+	for (int pin = CHQ_XDP_PIN__COUNT - 1; pin >= CHQ_XDP_PIN_LINK; pin--) {
 		chq_xdp_pin_path(from, f->dir, s->ifname, (enum chq_xdp_pin)pin);
 		chq_xdp_pin_path(to, f->dir, f->ifname, (enum chq_xdp_pin)pin);
 		rename(from, to);
