@@ -1,6 +1,8 @@
 #include <jansson.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #include "dataplane/dpdk_eal.h"
 #include "dataplane/driver_dpdk.h"
 #include "dataplane/napi.h"
+#include "dataplane/privileges.h"
 #include "dataplane/sink.h"
 #include "dataplane/tables.h"
 #include "dataplane/xdp_ifaces.h"
@@ -114,6 +117,22 @@ count_all_queues(const struct chq_site_conf *conf, char *err, size_t err_size)
 		return CHQ_ECONF;
 	}
 	return sum;
+}
+
+/* Without CAP_IPC_LOCK, the memory for packets that the kernel shares with us has a limit; DPDK would say EINVAL of it. */
+static int
+check_locked(size_t need, char *err, size_t err_size)
+{
+	struct rlimit now;
+
+	if (chq_cap_held(CAP_IPC_LOCK) || getrlimit(RLIMIT_MEMLOCK, &now) < 0 ||
+	    now.rlim_cur == RLIM_INFINITY || need <= now.rlim_cur)
+		return 0;
+	snprintf(err, err_size,
+		 "af_xdp needs %zu bytes of locked memory for packets, the limit is %llu: "
+		 "LimitMEMLOCK=infinity in the service (ulimit -l), or CAP_IPC_LOCK",
+		 need, (unsigned long long)now.rlim_cur);
+	return CHQ_EUNAVAIL;
 }
 
 static void
@@ -267,6 +286,8 @@ af_xdp_open(struct chq_driver **out, const struct chq_site_conf *conf, struct ch
 		queues = count_all_queues(conf, err, err_size);
 		rc = queues < 0 ? queues : 0;
 	}
+	if (!rc)
+		rc = check_locked((size_t)queues * chq_dpdk_pool_bytes(QUEUE_MBUFS), err, err_size);
 	if (!rc)
 		rc = chq_listen_parse(&x->listen, &conf->listen, err, err_size);
 	if (!rc)

@@ -10,6 +10,7 @@ More packets than there is memory for; killed at any moment of its start; an int
 client's end of vs2 has more transmit queues than vs2 has receive queues); and what it refuses, with words that help.
 """
 import random
+import subprocess
 import sys
 import time
 
@@ -95,6 +96,23 @@ def refusals(program, srv):
             d.close()
 
 
+def little_locked_memory(program, srv):
+    """LimitMEMLOCK= of a service, without the right to pass over it."""
+    drop = "-ipc_lock,-sys_resource"
+    fewer = ["prlimit", "--memlock=8388608:8388608", "setpriv", f"--bounding-set={drop}", f"--inh-caps={drop}"]
+    for driver, event in (("af_xdp", "event=driver-refused driver=af_xdp"), ("auto", "event=driver driver=xdp")):
+        d = dp.Dataplane(program, srv, driver, interfaces=["vs1"])
+        try:
+            command = d.command("run")
+            at = command.index(program)
+            d.proc = subprocess.Popen([*command[:at], *fewer, *command[at:]], stderr=d.log, stdin=subprocess.DEVNULL)
+            dp.wait_for(lambda: event in d.text(), 20, event)
+            dp.check("bytes of locked memory" in d.text() and "LimitMEMLOCK=infinity" in d.text(),
+                     f"driver: {driver}: too little locked memory is said with the size asked for and what to set")  # fmt: skip
+        finally:
+            d.close()
+
+
 def main(program):
     net, d = dp.Net(), None
     try:
@@ -115,6 +133,7 @@ def main(program):
         d.stop()
         d.call("detach")
         refusals(program, srv)
+        little_locked_memory(program, srv)
     except BaseException:
         if d:
             print(d.text(), file=sys.stderr)
