@@ -210,12 +210,11 @@ check_layers(struct xdp_md *ctx, struct datagram *d, const struct layers *l,
 	return GO;
 }
 
-/* Type, length and form, as chq_stage_parse(). d->f is filled if it is a FRAME. */
+/* Type, length and form, as chq_stage_parse(). */
 INLINE int
 check_datagram(const struct xdp_md *ctx, struct datagram *d, const void *dgram)
 {
 	void *end = (void *)(long)ctx->data_end;
-	const uint64_t *w = dgram;
 	uint8_t type;
 
 	if (d->len == 0 || dgram + 1 > end)
@@ -223,19 +222,13 @@ check_datagram(const struct xdp_md *ctx, struct datagram *d, const void *dgram)
 	if (d->len > CHQ_DGRAM_MAX)
 		return CHQ_D_LONG;
 	type = *(const uint8_t *)dgram;
-	d->f.hdr.type = type; /* the last packet's header lies there still */
+	d->f.hdr.type = type; /* of a short one the last packet's header lies there still */
 	if (type == CHQ_TYPE_HELLO)
 		return d->len < CHQ_HELLO_LEN ? CHQ_D_SHORT : GO;
 	if (type != CHQ_TYPE_FRAME)
 		return type > CHQ_TYPE_HELLO && type <= CHQ_TYPE_TRUNK ? CHQ_D_SERVER_TYPE
 								       : CHQ_D_TYPE;
-	if (d->len < CHQ_FRAME_HDR_LEN || (void *)(w + 6) > end)
+	if (d->len < CHQ_FRAME_HDR_LEN)
 		return CHQ_D_SHORT;
-	d->f.w[0] = w[0];
-	d->f.w[1] = w[1];
-	d->f.w[2] = w[2];
-	d->f.w[3] = w[3];
-	d->f.w[4] = w[4];
-	d->f.w[5] = w[5];
 	return chq_frame_form_ok(&d->f.hdr, d->len - CHQ_FRAME_HDR_LEN, 1) ? GO : CHQ_D_MALFORMED;
 }

@@ -204,17 +204,15 @@ ping(struct xdp_md *ctx, struct datagram *d)
 }
 
 INLINE int
-frame(struct xdp_md *ctx, const struct chq_header *h, struct datagram *d)
+frame(struct xdp_md *ctx, const struct chq_header *h, struct datagram *d, const struct ahead *a)
 {
-	struct chq_session *s = session_at(d->f.hdr.slot), *r = 0;
+	struct chq_session *s = a->s, *r = 0;
 	int why;
 
 	if (!s)
 		return drop(d, CHQ_D_SLOT);
-	touch(&s->tag_in);
-	touch(s->replay);
 	if (has_receiver(&d->f.hdr))
-		r = receiver_look(h, d);
+		r = receiver_look(a, d);
 	why = sender_check(d, s);
 	if (why != GO)
 		return drop(d, (uint32_t)why);
@@ -270,6 +268,7 @@ relay(struct xdp_md *ctx)
 	const struct chq_header *h = header();
 	struct udphdr *udp;
 	struct layers l;
+	struct ahead a;
 	int why;
 
 	if (!d || !conf || !h)
@@ -280,6 +279,7 @@ relay(struct xdp_md *ctx)
 		return XDP_PASS;
 	if (steer(ctx, conf, d->now_ns))
 		return XDP_REDIRECT;
+	look_ahead(ctx, h, d, udp + 1, &a);
 	why = check_layers(ctx, d, &l, udp);
 	if (why == GO)
 		why = check_datagram(ctx, d, udp + 1);
@@ -287,7 +287,7 @@ relay(struct xdp_md *ctx)
 		return hand_up(ctx, d);
 	if (why != GO)
 		return drop(d, (uint32_t)why);
-	return d->f.hdr.type == CHQ_TYPE_FRAME ? frame(ctx, h, d) : hello(ctx, d);
+	return d->f.hdr.type == CHQ_TYPE_FRAME ? frame(ctx, h, d, &a) : hello(ctx, d);
 }
 
 SEC("xdp.frags")

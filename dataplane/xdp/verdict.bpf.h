@@ -45,21 +45,61 @@ sender_check(struct datagram *d, const struct chq_session *s)
 
 /* --- receiver --- */
 
-INLINE uint32_t
-account_find(const struct chq_header *h, uint64_t account)
-{
-	uint64_t key = CHQ_PARTY(CHQ_KIND_ACCOUNT, 0, account);
+/* What a datagram will be judged by if it is a frame: on its way before anything is checked. */
+struct ahead {
+	struct chq_session *s; /* the sender's record */
 	const struct chq_bucket *first, *second;
-	uint32_t at[2], slot;
+	uint64_t key;
+};
 
-	chq_account_buckets(key, h->account_seed, h->buckets, at);
-	first = element(&chq_accounts, at[0]);
-	second = element(&chq_accounts, at[1]);
-	if (!first || !second)
+/*
+ * Copy what may be a frame's header to d->f, and load what it names. The bucket comes first, as
+ * another miss, the receiver's, waits for it.
+ */
+INLINE void
+look_ahead(const struct xdp_md *ctx, const struct chq_header *h, struct datagram *d,
+	   const void *dgram, struct ahead *a)
+{
+	const uint64_t *w = dgram;
+	uint32_t at[2];
+
+	a->s = 0;
+	a->first = a->second = 0;
+	a->key = 0;
+	if ((void *)(w + 6) > (void *)(long)ctx->data_end)
+		return;
+	a->key = CHQ_PARTY(CHQ_KIND_ACCOUNT, 0, CHQ_PARTY_ID(w[2]));
+	chq_account_buckets(a->key, h->account_seed, h->buckets, at);
+	a->first = element(&chq_accounts, at[0]);
+	if (a->first)
+		touch(a->first);
+	a->s = session_at(w[0] >> 32);
+	if (a->s) {
+		touch(&a->s->tag_in);
+		touch(a->s->replay);
+		touch(&a->s->seq_out); /* for rx_heard_s: a store that misses would hold up the
+					* next locked operation */
+	}
+	a->second = element(&chq_accounts, at[1]);
+	if (a->second)
+		touch(a->second);
+	d->f.w[0] = w[0];
+	d->f.w[1] = w[1];
+	d->f.w[2] = w[2];
+	d->f.w[3] = w[3];
+	d->f.w[4] = w[4];
+	d->f.w[5] = w[5];
+}
+
+INLINE uint32_t
+account_find(const struct ahead *a)
+{
+	uint32_t slot;
+
+	if (!a->first || !a->second)
 		return CHQ_SLOT_NONE;
-	touch(second);
-	slot = chq_bucket_find(first, key);
-	return slot != CHQ_SLOT_NONE ? slot : chq_bucket_find(second, key);
+	slot = chq_bucket_find(a->first, a->key);
+	return slot != CHQ_SLOT_NONE ? slot : chq_bucket_find(a->second, a->key);
 }
 
 /* The account's further devices, from that slot on. Return: slot of the one that is meant, or
@@ -120,11 +160,11 @@ has_receiver(const struct chq_frame_hdr *f)
  * tag is verified, while the sender's record is on its way.
  */
 INLINE struct chq_session *
-receiver_look(const struct chq_header *h, struct datagram *d)
+receiver_look(const struct ahead *a, struct datagram *d)
 {
 	struct chq_session *r;
 
-	d->to_slot = account_find(h, CHQ_PARTY_ID(d->f.hdr.party));
+	d->to_slot = account_find(a);
 	r = session_at(d->to_slot);
 	if (r) {
 		touch(&r->tag_out);
