@@ -13,6 +13,7 @@ import harness
 from people import Person
 
 OK, FAILED, USAGE, UNREACHED, NOT_FOUND, CONFLICT = range(6)
+PARTIAL = 8
 
 
 class Operator:
@@ -66,6 +67,33 @@ def friends(w, op):
     op.code(OK, "a friendship is ended", "friend", "remove", "alice", "bob")
     w.tap.ok(op.data("user", "friends", "bob") == [], "nobody is left then")
     op.code(NOT_FOUND, "ending it twice is exit code 4", "friend", "remove", "alice", "bob")
+
+
+def organisation(w, op):
+    op.code(OK, "a department is made", "dept", "add", "Company")
+    op.code(OK, "and one below it", "dept", "add", "Company/Sales")
+    op.code(NOT_FOUND, "not below one that is not there, exit code 4", "dept", "add", "Nowhere/Sales")
+    op.code(CONFLICT, "not twice, exit code 5", "dept", "add", "Company/Sales")
+    op.code(OK, "somebody joins it as its manager", "dept", "join", "Company/Sales", "bob", "--manager")
+    op.code(CONFLICT, "then it cannot be removed, exit code 5", "dept", "remove", "Company/Sales")
+    out = op.code(OK, "departments are shown as a tree", "dept", "tree")[1]
+    w.tap.ok("\n  Sales" in out and "Company/Sales" in out, "those below others stand behind spaces", out)
+    w.tap.ok([d["path"] for d in op.data("user", "show", "bob")["departments"]] == ["Company/Sales"],
+             "an account is shown with its departments")  # fmt: skip
+    op.code(OK, "a rule is made", "policy", "add", "--subjects", "account(alice)", "--objects", "managers(*)",
+            "--rights", "see,message")  # fmt: skip
+    w.tap.ok([r["objects"] for r in op.data("policy", "list")] == ["managers(*)"], "it is listed as it was said",
+             op.data("policy", "list"))  # fmt: skip
+    out = op.code(OK, "what it means is explained", "policy", "explain", "alice", "bob")[1]
+    w.tap.ok("p2p" in out and "account(alice)" in out, "each right with its rule", out)
+    lines = f"{w.site.dir}/policy.txt"
+    with open(lines, "w", encoding="utf-8") as f:
+        f.write("alice bob see allow  # she may\nbob alice see deny\nalice bob p2p deny\n")
+    op.code(OK, "lines of a file that hold are exit code 0", "policy", "test", lines)
+    with open(lines, "a", encoding="utf-8") as f:
+        f.write("alice bob p2p allow\n")
+    _, out, err = op.code(PARTIAL, "one that does not hold is exit code 8", "policy", "test", lines)
+    w.tap.ok("1 of 4 lines do not hold: 4" in err and "p2p" in out, "and is printed", (out, err))
 
 
 def sessions(w, op, alice):
@@ -153,6 +181,7 @@ def main(w):
     alice = w.keep(Person.make(w.site, w.net.c[0], "alice", harness.SERVER4))
     accounts(w, op)
     friends(w, op)
+    organisation(w, op)
     sessions(w, op, alice)
     configuration(w, op)
     terminal(w, op)
