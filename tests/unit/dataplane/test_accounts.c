@@ -1,5 +1,8 @@
 #include <pthread.h>
 
+#include "base/clock.h"
+#include "dataplane/account.h"
+#include "dataplane/tables_priv.h"
 #include "tests/unit/dataplane/fixture.h"
 
 #define ACCOUNTS 81920 /* exactly half of their places: no other number is as tight */
@@ -240,6 +243,187 @@ those_who_stay_are_found_while_others_come_and_go(void **state)
 	chq_tables_close(b.t);
 }
 
+/* --- an entry that moves --- */
+
+/*
+ * Buckets A, B, C, D so filled that one account, kept in A, moves to B and back: one more key of A and C
+ * finds both full, and of A's only the account has room in its other bucket, B; when that key is gone,
+ * one more of B and D sends it home.
+ */
+#define FILL (CHQ_BUCKET_ENTRIES - 1)
+struct mover {
+	struct chq_tables *t;
+	uint64_t who, out, home; /* account; keys whose insertion moves it */
+	uint64_t last;		 /* id that was tried */
+};
+
+/* The next id with these two buckets. */
+static uint64_t
+id_at(struct mover *m, uint32_t first, uint32_t second)
+{
+	uint32_t at[2];
+
+	do {
+		chq_account_buckets(key_of(++m->last), m->t->header->account_seed,
+				    m->t->header->buckets, at);
+	} while (at[0] != first || at[1] != second);
+	return m->last;
+}
+
+static void
+fill_bucket(struct mover *m, uint32_t first, uint32_t second, int n)
+{
+	while (n-- > 0)
+		assert_int_equal(chq_account_set(m->t, key_of(id_at(m, first, second)), 0), 0);
+}
+
+static void
+mover_init(struct mover *m, uint32_t slot)
+{
+	*m = (struct mover){ .t = tables_new(40) };
+	assert_true(m->t->header->buckets >= 4);
+	m->who = id_at(m, 0, 1);
+	m->out = id_at(m, 0, 2);
+	m->home = id_at(m, 1, 3);
+	assert_int_equal(chq_account_set(m->t, key_of(m->who), slot), 0);
+	fill_bucket(m, 2, 0, CHQ_BUCKET_ENTRIES);
+	fill_bucket(m, 3, 1, CHQ_BUCKET_ENTRIES);
+	fill_bucket(m, 0, 2, FILL);
+	fill_bucket(m, 1, 3, FILL);
+}
+
+static void
+shift(struct mover *m, uint64_t id)
+{
+	assert_int_equal(chq_account_set(m->t, key_of(id), 0), 0);
+	assert_int_equal(chq_account_remove(m->t, key_of(id)), 0);
+}
+
+static bool
+is_in(const struct mover *m, uint32_t bucket)
+{
+	return chq_bucket_find(&m->t->buckets[bucket], key_of(m->who)) != CHQ_SLOT_NONE;
+}
+
+static void
+account_goes_to_its_second_bucket_and_comes_home(void **state)
+{
+	struct mover m;
+
+	(void)state;
+	mover_init(&m, 7);
+	for (int i = 0; i < 3; i++) {
+		assert_true(is_in(&m, 0) && !is_in(&m, 1));
+		shift(&m, m.out);
+		assert_true(is_in(&m, 1) && !is_in(&m, 0));
+		assert_int_equal(find(m.t, m.who), 7);
+		shift(&m, m.home);
+	}
+	chq_tables_close(m.t);
+}
+
+struct follower {
+	struct mover *m;
+	struct chq_worker *w;
+	struct chq_pkt *pkts; /* a burst */
+	int done;
+	unsigned long lost, lost_in_bursts;
+};
+
+static void *
+follow(void *arg)
+{
+	struct follower *f = arg;
+	struct chq_pkt *live[CHQ_BURST];
+
+	for (int i = 0; i < CHQ_BURST; i++)
+		live[i] = &f->pkts[i];
+	while (!CHQ_LOAD_ACQUIRE(&f->done)) {
+		f->lost += find(f->m->t, f->m->who) != 7;
+		chq_stage_lookup(f->w, live, CHQ_BURST);
+		for (int i = 0; i < CHQ_BURST; i++)
+			f->lost_in_bursts += f->pkts[i].to_slot != 7;
+	}
+	return NULL;
+}
+
+static void
+follower_init(struct follower *f, struct mover *m)
+{
+	*f = (struct follower){ .m = m };
+	f->w = aligned_alloc(64, sizeof(*f->w));
+	f->pkts = calloc(CHQ_BURST, sizeof(*f->pkts));
+	assert_non_null(f->w);
+	assert_non_null(f->pkts);
+	memset(f->w, 0, sizeof(*f->w));
+	chq_worker_bind(f->w, 0, m->t);
+	for (int i = 0; i < CHQ_BURST; i++) {
+		f->pkts[i].hdr.slot = CHQ_SLOT_NONE;
+		f->pkts[i].hdr.party = CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, m->who);
+	}
+}
+
+#define ROWS	30000
+#define ROW	8 /* moves at once: a reader may be overtaken several times, not as often as it looks */
+#define REST_NS 2000 /* and then finds it */
+
+static void
+account_that_moves_is_never_missed(void **state)
+{
+	struct mover m;
+	struct follower f;
+	pthread_t thread;
+
+	(void)state;
+	mover_init(&m, 7);
+	follower_init(&f, &m);
+	assert_int_equal(pthread_create(&thread, NULL, follow, &f), 0);
+	for (int i = 0; i < ROWS; i++) {
+		uint64_t end;
+
+		for (int k = 0; k < ROW; k++)
+			shift(&m, k % 2 ? m.home : m.out);
+		end = chq_mono_ns() + REST_NS;
+		while (chq_mono_ns() < end)
+			;
+	}
+	CHQ_STORE_RELEASE(&f.done, 1);
+	pthread_join(thread, NULL);
+	assert_int_equal(m.t->account_moves, 2 * ROW * ROWS);
+	assert_int_equal(f.lost, 0);
+	assert_int_equal(f.lost_in_bursts, 0);
+	free(f.pkts);
+	free(f.w);
+	chq_tables_close(m.t);
+}
+
+/* What a kill leaves between a move's two stores. */
+static void
+entry_found_twice_is_there_once_after_adoption(void **state)
+{
+	(void)state;
+	for (uint32_t from = 0; from < 2; from++) {
+		struct mover m = { .t = tables_new(40) };
+		struct chq_session *s = &m.t->sessions[7];
+		struct chq_bucket *to = &m.t->buckets[1 - from];
+
+		m.who = id_at(&m, from, 1 - from);
+		s->gen = 1;
+		s->ident = CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, m.who);
+		s->rx_ident = CHQ_RX_IDENT(CHQ_RX_VALID, 1, m.who);
+		s->state = CHQ_SESSION_OPEN;
+		m.t->cold[7].next_slot = CHQ_SLOT_NONE;
+		assert_int_equal(chq_account_set(m.t, key_of(m.who), 7), 0);
+		to->slot[2] = 7;
+		to->key[2] = key_of(m.who);
+		tables_scrub(m.t, T0_NS);
+		assert_int_equal(m.t->accounts, 1);
+		assert_int_equal(find(m.t, m.who), 7);
+		assert_int_not_equal(is_in(&m, 0), is_in(&m, 1));
+		chq_tables_close(m.t);
+	}
+}
+
 int
 main(void)
 {
@@ -250,6 +434,9 @@ main(void)
 		cmocka_unit_test(keys_of_one_full_bucket_move_to_their_second),
 		cmocka_unit_test(look_ups_agree_with_a_shadow_map),
 		cmocka_unit_test(those_who_stay_are_found_while_others_come_and_go),
+		cmocka_unit_test(account_goes_to_its_second_bucket_and_comes_home),
+		cmocka_unit_test(account_that_moves_is_never_missed),
+		cmocka_unit_test(entry_found_twice_is_there_once_after_adoption),
 	};
 	return cmocka_run_group_tests_name("dataplane/accounts", tests, NULL, NULL);
 }
