@@ -147,16 +147,24 @@ person_reclass(struct book *b, struct book_person *p)
 	return 0;
 }
 
+/* Everybody's versions are new; who watches is told. */
+static void
+all_told(struct book *b)
+{
+	book_classes_purge(b);
+	b->seq++;
+	b->all_seq = b->classes_seq = b->seq;
+	if (b->all_fn)
+		b->all_fn(b, b->watch_arg);
+}
+
 int
 book_all_changed(struct book *b)
 {
 	int rc = book_classes_sort(b);
 
-	book_classes_purge(b);
-	b->seq++;
-	b->all_seq = b->classes_seq = b->seq;
-	if (!rc && b->all_fn)
-		b->all_fn(b, b->watch_arg);
+	if (!rc)
+		all_told(b);
 	return rc;
 }
 
@@ -194,7 +202,9 @@ book_rules_set(struct book *b, const struct book_rule *rules, unsigned n)
 		}
 	}
 	ruleset_deinit(&s);
-	return rc ? rc : book_all_changed(b);
+	if (!rc)
+		all_told(b); /* every class is sorted already */
+	return rc;
 }
 
 /* The rules without the one of this id, and with @r in its place unless that is NULL. */
