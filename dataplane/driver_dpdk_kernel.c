@@ -7,6 +7,7 @@
 #include <rte_ether.h>
 
 #include "base/array.h"
+#include "base/bytes.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "dataplane/addrs.h"
@@ -31,6 +32,7 @@
 #define MOST_READ      64 /* from one interface */
 #define MOST_READY     8  /* sent by a worker in one poll */
 #define ETHERTYPE_ARP  0x0806
+#define ETHERTYPE_VLAN 0x8100
 #define ETHERTYPE_IPV6 0x86dd
 #define PROTO_ICMPV6   58
 #define ND_FIRST       133
@@ -38,19 +40,24 @@
 
 /* --- worker's side --- */
 
+/* Also in a VLAN: its neighbours would forget us no less. */
 static bool
 is_neighbour_talk(const struct rte_mbuf *m)
 {
-	const uint8_t *l2 = rte_pktmbuf_mtod(m, const uint8_t *), *ip = l2 + CHQ_ETH_HDR_LEN;
-	uint16_t type = (uint16_t)(l2[12] << 8 | l2[13]);
-	uint8_t icmp;
+	const uint8_t *type = rte_pktmbuf_mtod_offset(m, const uint8_t *, 12), *ip;
+	size_t left = m->data_len;
 
-	if (m->data_len < CHQ_ETH_HDR_LEN + CHQ_IPV6_HDR_LEN + 1)
-		return m->data_len >= CHQ_ETH_HDR_LEN && type == ETHERTYPE_ARP;
-	if (type != ETHERTYPE_IPV6)
-		return type == ETHERTYPE_ARP;
-	icmp = ip[CHQ_IPV6_HDR_LEN];
-	return ip[6] == PROTO_ICMPV6 && icmp >= ND_FIRST && icmp <= ND_LAST;
+	if (left >= CHQ_ETH_HDR_LEN + CHQ_VLAN_HDR_LEN && chq_get_be16(type) == ETHERTYPE_VLAN) {
+		type += CHQ_VLAN_HDR_LEN;
+		left -= CHQ_VLAN_HDR_LEN;
+	}
+	if (left < CHQ_ETH_HDR_LEN)
+		return false;
+	if (chq_get_be16(type) != ETHERTYPE_IPV6 || left < CHQ_ETH_HDR_LEN + CHQ_IPV6_HDR_LEN + 1)
+		return chq_get_be16(type) == ETHERTYPE_ARP;
+	ip = type + 2;
+	return ip[6] == PROTO_ICMPV6 && ip[CHQ_IPV6_HDR_LEN] >= ND_FIRST &&
+	       ip[CHQ_IPV6_HDR_LEN] <= ND_LAST;
 }
 
 void
