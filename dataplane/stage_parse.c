@@ -44,8 +44,8 @@ chq_stage_parse(struct chq_worker *w, struct chq_pkt **live, uint16_t n)
 		struct chq_pkt *p = live[i];
 		enum chq_counter why = dgram_check(p);
 
-		if (w->shed.level && why == CHQ_C_RX)
-			why = chq_shed_why(w->shed.level, &p->hdr);
+		if (w->sheds && why == CHQ_C_RX)
+			why = chq_shed_why(w->sheds, &p->hdr);
 		bytes += p->dgram_len;
 		p->refuse = 0;
 		p->moved = 0;

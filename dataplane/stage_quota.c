@@ -22,7 +22,7 @@ quota_check(const struct chq_worker *w, const struct chq_pkt *p)
 		[CHQ_QUOTA_OVER_BYTES] = CHQ_D_QUOTA_BYTES,
 		[CHQ_QUOTA_OVER_ACCOUNT] = CHQ_D_QUOTA_ACCOUNT,
 	};
-	uint32_t squeeze = chq_shed_squeeze(w->shed.level);
+	uint32_t squeeze = chq_shed_squeeze(w->sheds);
 	int got = chq_quota_frame(&p->from->quota, shared_of(w, p->from),
 				  chq_quota_class_of(w->header, p->from), w->now_ns, p->dgram_len,
 				  squeeze);

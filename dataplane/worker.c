@@ -119,11 +119,14 @@ clock_tick(struct chq_worker *w, uint16_t n)
 {
 	struct chq_heartbeat *beat = &w->header->heartbeat[w->index];
 	uint64_t was = w->now_ns, now = chq_mono_ns();
+	int full = w->rx_full || n == CHQ_BURST;
 
 	chq_worker_set_clock(w, now);
 	if (was)
 		add(&w->idle_ns, w->worked ? w->rx_waited_ns : now - was);
-	chq_shed_poll(&w->shed, w->rx_full || n == CHQ_BURST, now);
+	w->sheds = chq_shed_poll(&w->shed, full, now);
+	if (!full)
+		w->sheds = CHQ_SHED_NOTHING;
 	CHQ_STORE_RELAXED(&beat->shed, w->shed.level);
 	CHQ_STORE_RELAXED(&beat->now_ns, now);
 	add(&w->polls, 1);

@@ -79,6 +79,7 @@ struct chq_worker {
 	uint16_t today;	 /* header->today, read once a burst */
 	uint16_t extra_n;
 	struct chq_shedder shed;
+	uint32_t sheds; /* enum chq_shed, of this poll: the level, if it was full */
 	/* The driver's rx() sets them: 1 if it took as many packets as it had room for, also if some were not ours; how
 	 * long it waited in the kernel. */
 	uint8_t rx_full;

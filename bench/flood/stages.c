@@ -174,7 +174,7 @@ kind_run(struct bench *b, const struct kind *k)
 	unsigned int warmup = b->opt.rounds / 10 + 1;
 
 	b->in = b->out = 0;
-	b->w->shed.level = k->shed;
+	b->w->sheds = k->shed;
 	for (unsigned int i = 0; i < warmup + b->opt.rounds; i++) {
 		double took;
 

@@ -319,7 +319,7 @@ case_account_too_fast(struct scene *s)
 static void
 case_overload_frame(struct scene *s)
 {
-	s->v.w->shed.level = CHQ_SHED__COUNT - 1;
+	s->v.w->sheds = CHQ_SHED__COUNT - 1;
 	scene_put(s, 9, &s->alice);
 }
 
@@ -328,7 +328,7 @@ case_overload_used_half(struct scene *s)
 {
 	struct chq_quota_price *own = &s->v.t->header->quota[CHQ_QUOTA_ORDINARY].own;
 
-	s->v.w->shed.level = CHQ_SHED_HALF;
+	s->v.w->sheds = CHQ_SHED_HALF;
 	own->frame_ticks = 1000;
 	own->frame_span = 4000;
 	peer_session(&s->v, &s->alice)->quota = CHQ_QUOTA_IDLE(s->v.w->now_ns) +
@@ -339,14 +339,14 @@ case_overload_used_half(struct scene *s)
 static void
 case_overload_server(struct scene *s)
 {
-	s->v.w->shed.level = CHQ_SHED_SERVER;
+	s->v.w->sheds = CHQ_SHED_SERVER;
 	case_server(s);
 }
 
 static void
 case_overload_server_still(struct scene *s)
 {
-	s->v.w->shed.level = CHQ_SHED_HELLO;
+	s->v.w->sheds = CHQ_SHED_HELLO;
 	case_server(s);
 }
 
@@ -382,7 +382,7 @@ case_guest_ping(struct scene *s)
 static void
 case_overload_ping(struct scene *s)
 {
-	s->v.w->shed.level = CHQ_SHED__COUNT - 1;
+	s->v.w->sheds = CHQ_SHED__COUNT - 1;
 	case_ping(s);
 }
 

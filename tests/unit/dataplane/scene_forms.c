@@ -176,7 +176,7 @@ static void
 case_hello_overload(struct scene *s)
 {
 	case_hello_cookie(s);
-	s->v.w->shed.level = CHQ_SHED_HELLO;
+	s->v.w->sheds = CHQ_SHED_HELLO;
 }
 
 static void

@@ -83,7 +83,8 @@ static struct {
 	struct world v;
 	struct chq_driver driver;
 	struct peer quiet, loud, bob;
-	bool full;
+	bool full; /* there is something to take */
+	bool last; /* … and nothing behind it */
 } o;
 
 static struct chq_frame_hdr
@@ -128,7 +129,7 @@ offer(struct chq_driver *d, struct chq_worker *w, struct chq_pkt **pkts)
 	/* Of 1,000 parts 980 are used: another 15 pass, 30 do not. */
 	peer_session(&o.v, &o.loud)->quota = CHQ_QUOTA_IDLE(chq_mono_ns()) + (UINT64_C(980) << 52);
 	peer_session(&o.v, &o.quiet)->quota = CHQ_QUOTA_IDLE(chq_mono_ns());
-	w->rx_full = 1;
+	w->rx_full = !o.last;
 	return 5;
 }
 
@@ -242,6 +243,26 @@ handshakes_go_first_then_frames_to_the_server_then_by_quota_never_conversations(
 }
 
 static void
+poll_that_empties_the_queue_sheds_nothing_whatever_the_level(void **state)
+{
+	static const enum chq_counter want[5] = { CHQ_D_HELLO_COOKIE, CHQ_C_UP_SERVER,
+						  CHQ_C_FORWARD, CHQ_C_FORWARD, CHQ_C_PING };
+
+	(void)state;
+	overload_init();
+	poll_until(CHQ_SHED__COUNT - 1);
+	o.last = true;
+	chq_worker_poll(o.v.w);
+	assert_true(o.v.w->shed.level >= CHQ_SHED_SERVER);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(o.v.pkt[i].count, want[i]);
+	o.last = false;
+	chq_worker_poll(o.v.w);
+	assert_int_equal(o.v.pkt[0].count, CHQ_D_SHED_HELLO);
+	overload_deinit();
+}
+
+static void
 worker_is_busy_while_it_works_and_idle_while_its_driver_waits(void **state)
 {
 	uint64_t idle;
@@ -277,6 +298,7 @@ main(void)
 		cmocka_unit_test(level_falls_one_step_each_half_second),
 		cmocka_unit_test(
 			handshakes_go_first_then_frames_to_the_server_then_by_quota_never_conversations),
+		cmocka_unit_test(poll_that_empties_the_queue_sheds_nothing_whatever_the_level),
 		cmocka_unit_test(worker_is_busy_while_it_works_and_idle_while_its_driver_waits),
 	};
 
