@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """
-xdp_failover.py DRIVER PROGRAM…: 20 clients exchange 5,000 frames/s while the relay's processes are killed, stopped and
-replaced; what is lost, taken twice or numbered twice is found out from the clients alone. Beside it, on the same
-interface, other programs talk all the time: before the relay is there, during, and after it was detached.
+xdp_failover.py DRIVER PROGRAM…: 100 clients exchange 20,000 frames/s (a quarter of it on a machine that cannot keep
+that up) while the relay's processes are killed, stopped and replaced; what is lost, taken twice or numbered twice is
+found out from the clients alone. Beside it, on the same interface, other programs talk all the time: before the relay
+is there, during, and after it was detached.
 
       ns srv                                     ns load
     relay0 10.48.0.1 ─────────── veth ───────── eth0 10.48.0.2
-    chasqui-dataplane, chasqui-control         chasqui-load: 20 clients
+    chasqui-dataplane, chasqui-control         chasqui-load: 100 clients
     answers to ping, TCP, UDP                  pings, typed lines, questions
 
-bench/failover/ does it, in its large form too (bench/run failover). With the driver socket, where a killed process
-forwards nothing, the same measurement must see the loss.
+bench/failover/ does it (bench/run failover). With the driver socket, where a killed process forwards nothing, the same
+measurement must see the loss.
 """
 import os
 import pathlib
@@ -25,6 +26,17 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "
 from failover import phases, site as sites  # noqa: E402
 
 UPGRADES = 20
+SLOW_RATE = 5000
+
+
+def measured(tap, site, name, plan):
+    """One measurement; at a lower rate where the machine has not kept up the full one."""
+    r = phases.measure(site, name, plan, tap.note)
+    if r.why and plan.rate > SLOW_RATE:
+        tap.note(f"{name}: not judged at {plan.rate} frames/s ({r.why}); now {SLOW_RATE}")
+        plan.rate = SLOW_RATE
+        r = phases.measure(site, name, plan, tap.note)
+    return r
 
 
 def lost(r):
@@ -61,7 +73,7 @@ def nothing_lost(tap, r, what):
 
 
 def loss_is_seen(tap, site, plan):
-    r = phases.measure(site, "kill", plan, tap.note)
+    r = measured(tap, site, "kill", plan)
     judged(tap, r, "dataplane killed")
     gap = plan.gap_s * plan.rate
     tap.ok(r.lost_after > gap * 0.8 and r.gap_us > plan.gap_s * 800_000,
@@ -70,10 +82,10 @@ def loss_is_seen(tap, site, plan):
 
 def failover(tap, site, plan, driver, beside):
     tap.ok(not beside.going("with the relay"), "ping, TCP and UDP beside the relay go on when it is attached")
-    process_dies(tap, phases.measure(site, "kill", plan, tap.note), "dataplane killed", driver)
-    process_dies(tap, phases.measure(site, "stop", plan, tap.note), "dataplane stopped", driver)
-    nothing_lost(tap, phases.measure(site, "control", plan, tap.note), "control killed")
-    nothing_lost(tap, phases.measure(site, "upgrade", plan, tap.note), f"program replaced {plan.upgrades} times")
+    process_dies(tap, measured(tap, site, "kill", plan), "dataplane killed", driver)
+    process_dies(tap, measured(tap, site, "stop", plan), "dataplane stopped", driver)
+    nothing_lost(tap, measured(tap, site, "control", plan), "control killed")
+    nothing_lost(tap, measured(tap, site, "upgrade", plan), f"program replaced {plan.upgrades} times")
     site.dataplane.stop()
     done = site.detach()
     tap.ok(done.returncode == 0, "it can be detached", done.stderr)
@@ -87,7 +99,7 @@ def failover(tap, site, plan, driver, beside):
 
 def main(tap, driver, programs):
     generator, worker = phases.cpus()
-    plan = phases.Plan(rate=5000, clients=20, gap_s=1, upgrades=UPGRADES, cpu=generator)
+    plan = phases.Plan(upgrades=UPGRADES, cpu=generator)
     net = site = None
     try:
         net = sites.Net()
