@@ -21,12 +21,11 @@
 
 #include "base/clock.h"
 #include "bench/frame_tables.h"
+#include "bench/numbered.h"
 #include "dataplane/stage.h"
-#include "proto/grant.h"
 
 #define ROUND_BURSTS 64
 #define ROUND_FRAMES (ROUND_BURSTS * CHQ_BURST)
-#define GRANT_DAY    UINT16_MAX
 
 #define WHOLE CHQ_STAGES /* behind the stages: all of them */
 
@@ -67,77 +66,28 @@ need(void *p)
 	return p;
 }
 
-static uint64_t
-rnd(struct bench *b)
-{
-	uint64_t x = b->rng += UINT64_C(0x9e3779b97f4a7c15);
-
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
-}
-
-/* Keys by number, so that making frames touches no table. @use: 0 ingress tag, 1 egress tag, 2
- * grant. */
-static void
-key_of(uint32_t n, unsigned int use, uint8_t key[16])
-{
-	uint64_t words[2] = { n * UINT64_C(0x9e3779b97f4a7c15) + use, ~(uint64_t)n + use };
-
-	memcpy(key, words, sizeof(words));
-}
-
 /* --- the world --- */
-
-static struct chq_path
-path_of(uint32_t n)
-{
-	return (struct chq_path){ .ip_lo = UINT64_C(0xffff0000) | (uint64_t)n << 32,
-				  .port = (uint16_t)(1024 + n % 60000) };
-}
-
-static void
-session_make(struct bench *b, uint32_t n)
-{
-	struct chq_dp_session_open m = { .account = n + 1,
-					 .device = 1,
-					 .quota_class = CHQ_QUOTA_ORDINARY,
-					 .confirm_s = 60,
-					 .lifetime_s = 1u << 30 };
-	struct chq_path at = path_of(n);
-	struct chq_dp_ref ref;
-
-	memcpy(m.path.ip + 8, &at.ip_lo, 8);
-	m.path.port = at.port;
-	key_of(n, 0, m.tag_in);
-	key_of(n, 1, m.tag_out);
-	key_of(n, 2, m.grant_key);
-	if (chq_session_open(b->t, &m, b->w->now_ns, &ref) || ref.slot != n ||
-	    chq_session_confirm(b->t, ref, b->w->now_ns, NULL))
-		die("cannot open the sessions");
-}
 
 static void
 world_make(struct bench *b)
 {
-	struct chq_dp_server_set set = { .server_id = 1, .silence_s = 1u << 30 };
 	char err[256];
 
 	b->t = frame_tables_open(&b->place, b->opt.tables, b->opt.sessions, err, sizeof(err));
 	if (!b->t)
 		die(err);
-	/* Budgets that are charged and never spent. */
-	set.quota[CHQ_QUOTA_ORDINARY] = (struct chq_dp_quota){
-		.own = { 100000000, 1000000, 1u << 31, 1u << 31 }, .notices_per_s = 50
-	};
-	chq_tables_server_set(b->t, &set);
+	numbered_limits(b->t, 1u << 30);
 	b->w = need(aligned_alloc(64, (sizeof(*b->w) + 63) / 64 * 64));
 	memset(b->w, 0, sizeof(*b->w));
 	chq_worker_bind(b->w, 0, b->t);
 	b->w->sip = b->opt.sip;
 	chq_worker_set_clock(b->w, chq_mono_ns());
-	for (uint32_t n = 0; n < b->opt.sessions; n++)
-		session_make(b, n);
+	for (uint32_t n = 0; n < b->opt.sessions; n++) {
+		struct chq_dp_ref ref;
+
+		if (numbered_open(b->t, n, NULL, b->w->now_ns, &ref) || ref.slot != n)
+			die("cannot open the sessions");
+	}
 }
 
 /* Each datagram begins a cache line. */
@@ -175,38 +125,21 @@ bench_free(struct bench *b)
 /* --- rounds --- */
 
 static void
-frame_make(struct bench *b, uint8_t *buf)
-{
-	uint32_t from = (uint32_t)(rnd(b) % b->opt.sessions),
-		 to = (uint32_t)(rnd(b) % b->opt.sessions);
-	struct chq_frame_hdr h = { .slot = from,
-				   .seq = ++b->seq[from],
-				   .party = CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, to + 1),
-				   .message = rnd(b) };
-	uint8_t key[16];
-
-	key_of(to, 2, key);
-	h.grant = chq_grant_make(chq_sipkey_load(key), CHQ_KIND_ACCOUNT, from + 1, to + 1,
-				 GRANT_DAY);
-	key_of(from, 0, key);
-	chq_frame_build(buf, &h, b->opt.payload, key);
-}
-
-static void
 round_make(struct bench *b)
 {
 	uint16_t len = (uint16_t)(CHQ_FRAME_HDR_LEN + b->opt.payload);
 	size_t stride = buf_stride(b);
 
 	for (size_t i = 0; i < ROUND_FRAMES; i++) {
+		uint32_t from = (uint32_t)(numbered_random(&b->rng) % b->opt.sessions);
+		uint32_t to = (uint32_t)(numbered_random(&b->rng) % b->opt.sessions);
 		struct chq_pkt *p = &b->pkts[i];
-		struct chq_frame_hdr h;
 
 		p->dgram = b->bufs + i * stride;
 		p->dgram_len = len;
-		frame_make(b, p->dgram);
-		chq_frame_get(p->dgram, &h);
-		p->src = path_of(h.slot);
+		numbered_frame(p->dgram, from, to, ++b->seq[from], numbered_random(&b->rng),
+			       b->opt.payload);
+		p->src = numbered_path(from);
 		b->order[i] = p;
 	}
 	chq_worker_set_clock(b->w, chq_mono_ns());

@@ -24,16 +24,15 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bench/numbered.h"
 #include "dataplane/stage.h"
 #include "dataplane/tables.h"
-#include "proto/grant.h"
 
 #define SPARE_MAX    65536
 #define ROUND_BURSTS 64
 #define ROUND_FRAMES (ROUND_BURSTS * CHQ_BURST)
-#define TRIES	     5	/* blocks with churn for each one that is wanted */
-#define BLOCK	     20 /* rounds in a row with churn, or without */
-#define GRANT_DAY    UINT16_MAX
+#define TRIES	     5		       /* blocks with churn for each one that is wanted */
+#define BLOCK	     20		       /* rounds in a row with churn, or without */
 #define BATCH_NS     UINT64_C(1000000) /* the churning thread works once in this time */
 
 struct options {
@@ -136,16 +135,6 @@ need(void *p)
 	return p;
 }
 
-static uint64_t
-rnd(uint64_t *state)
-{
-	uint64_t x = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
-}
-
 static double
 ms_since(uint64_t start)
 {
@@ -154,40 +143,12 @@ ms_since(uint64_t start)
 
 /* --- sessions --- */
 
-/* Keys by number, so that making frames touches no table. @use: 0 ingress tag, 1 egress tag, 2
- * grant. */
-static void
-key_of(uint32_t n, unsigned int use, uint8_t key[16])
-{
-	uint64_t words[2] = { n * UINT64_C(0x9e3779b97f4a7c15) + use, ~(uint64_t)n + use };
-
-	memcpy(key, words, sizeof(words));
-}
-
-static struct chq_path
-path_of(uint32_t n)
-{
-	return (struct chq_path){ .ip_lo = UINT64_C(0xffff0000) | (uint64_t)n << 32,
-				  .port = (uint16_t)(1024 + n % 60000) };
-}
-
 static struct chq_dp_ref
 session_make(uint32_t n, uint64_t now_ns)
 {
-	struct chq_dp_session_open m = { .account = n + 1,
-					 .device = 1,
-					 .quota_class = CHQ_QUOTA_ORDINARY,
-					 .confirm_s = 60,
-					 .lifetime_s = 1u << 30 };
-	struct chq_path at = path_of(n);
 	struct chq_dp_ref ref;
 
-	memcpy(m.path.ip + 8, &at.ip_lo, 8);
-	m.path.port = at.port;
-	key_of(n, 0, m.tag_in);
-	key_of(n, 1, m.tag_out);
-	key_of(n, 2, m.grant_key);
-	if (chq_session_open(b.t, &m, now_ns, &ref) || chq_session_confirm(b.t, ref, now_ns, NULL))
+	if (numbered_open(b.t, n, NULL, now_ns, &ref))
 		die("a session was refused");
 	return ref;
 }
@@ -233,7 +194,6 @@ places_make(void)
 static void
 tables_make(void)
 {
-	struct chq_dp_server_set set = { .server_id = 1, .silence_s = 90 };
 	uint64_t start;
 	char err[256];
 
@@ -249,11 +209,7 @@ tables_make(void)
 	if (chq_tables_open(&b.t, &b.conf, start, err, sizeof(err)))
 		die(err);
 	b.make_ms = ms_since(start);
-	/* Budgets that are charged and never spent. */
-	set.quota[CHQ_QUOTA_ORDINARY] = (struct chq_dp_quota){
-		.own = { 100000000, 1u << 31, 1u << 31, 1u << 31 }, .notices_per_s = 50
-	};
-	chq_tables_server_set(b.t, &set);
+	numbered_limits(b.t, 90);
 }
 
 static void
@@ -301,7 +257,7 @@ pin(long cpu)
 static void
 churn_one(uint64_t *rng)
 {
-	uint32_t i = (uint32_t)(rnd(rng) % b.pool);
+	uint32_t i = (uint32_t)(numbered_random(rng) % b.pool);
 
 	b.clock_ns += (CHQ_SLOT_REST_S + 1) * CHQ_NS_PER_SEC / (b.opt.spare / 2);
 	if (chq_session_close(b.t, b.refs[i], b.clock_ns))
@@ -342,34 +298,17 @@ churn_run(void *arg)
 /* --- frames --- */
 
 static void
-frame_make(uint8_t *buf)
-{
-	uint32_t from = (uint32_t)(rnd(&b.rng) % b.first), to = (uint32_t)(rnd(&b.rng) % b.first);
-	struct chq_frame_hdr h = { .slot = from,
-				   .seq = ++b.seq[from],
-				   .party = CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, (uint64_t)to + 1),
-				   .message = rnd(&b.rng) };
-	uint8_t key[16];
-
-	key_of(to, 2, key);
-	h.grant = chq_grant_make(chq_sipkey_load(key), CHQ_KIND_ACCOUNT, from + 1, to + 1,
-				 GRANT_DAY);
-	key_of(from, 0, key);
-	chq_frame_build(buf, &h, 64, key);
-}
-
-static void
 round_make(void)
 {
 	for (size_t i = 0; i < ROUND_FRAMES; i++) {
+		uint32_t from = (uint32_t)(numbered_random(&b.rng) % b.first);
+		uint32_t to = (uint32_t)(numbered_random(&b.rng) % b.first);
 		struct chq_pkt *p = &b.pkts[i];
-		struct chq_frame_hdr h;
 
 		p->dgram = b.bufs + i * 128;
 		p->dgram_len = CHQ_FRAME_HDR_LEN + 64;
-		frame_make(p->dgram);
-		chq_frame_get(p->dgram, &h);
-		p->src = path_of(h.slot);
+		numbered_frame(p->dgram, from, to, ++b.seq[from], numbered_random(&b.rng), 64);
+		p->src = numbered_path(from);
 		b.order[i] = p;
 	}
 	chq_worker_set_clock(b.w, chq_mono_ns());

@@ -24,19 +24,19 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "bench/numbered.h"
 #include "bench/xdp_path.h"
-#include "dataplane/tables.h"
 #include "dataplane/xdp/relay.h"
-#include "proto/grant.h"
 /* Generated code does not know our warnings. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wcast-qual"
 #include "bench/xdp_path.skel.h"
 #pragma GCC diagnostic pop
 
-#define GRANT_DAY UINT16_MAX
-#define PORT	  4700
-#define OUR_IP	  0xc0a80001
+#define PORT   4700
+#define OUR_IP 0xc0a80001
+
+static const uint8_t their_mac[6] = { 2, 0, 0, 0, 0, 9 };
 
 struct options {
 	uint32_t sessions;
@@ -82,74 +82,15 @@ need(void *p)
 	return p;
 }
 
-static uint64_t
-rnd(struct bench *b)
-{
-	uint64_t x = b->rng += UINT64_C(0x9e3779b97f4a7c15);
-
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
-}
-
-/* Keys by number, so that making frames touches no table. @use: 0 ingress tag, 1 egress tag, 2
- * grant. */
-static void
-key_of(uint32_t n, unsigned int use, uint8_t key[16])
-{
-	uint64_t words[2] = { n * UINT64_C(0x9e3779b97f4a7c15) + use, ~(uint64_t)n + use };
-
-	memcpy(key, words, sizeof(words));
-}
-
-static uint32_t
-ip_of(uint32_t n)
-{
-	return 0x0a000000 + n;
-}
-
-static uint16_t
-port_of(uint32_t n)
-{
-	return (uint16_t)(1024 + n % 60000);
-}
-
 /* --- the world --- */
-
-static void
-session_make(struct bench *b, uint32_t n, uint64_t now_ns)
-{
-	struct chq_dp_session_open m = { .account = n + 1,
-					 .device = 1,
-					 .quota_class = CHQ_QUOTA_ORDINARY,
-					 .confirm_s = 60,
-					 .lifetime_s = 1u << 30,
-					 .path = { .port = port_of(n),
-						   .mac = { 2, 0, 0, 0, 0, 9 } } };
-	struct chq_dp_ref ref;
-
-	m.path.ip[10] = m.path.ip[11] = 0xff;
-	chq_put_be32(m.path.ip + 12, ip_of(n));
-	key_of(n, 0, m.tag_in);
-	key_of(n, 1, m.tag_out);
-	key_of(n, 2, m.grant_key);
-	if (chq_session_open(b->t, &m, now_ns, &ref) || ref.slot != n ||
-	    chq_session_confirm(b->t, ref, now_ns, NULL))
-		die("cannot open the sessions");
-}
 
 static void
 header_make(struct bench *b)
 {
-	struct chq_dp_server_set set = { .server_id = 1, .silence_s = 90000 };
 	struct chq_header *h = b->t->header;
 	uint8_t ip[16] = { [10] = 0xff, 0xff };
 
-	/* Budgets that are charged and never spent. */
-	set.quota[CHQ_QUOTA_ORDINARY] = (struct chq_dp_quota){
-		.own = { 100000000, 1u << 31, 1u << 31, 1u << 31 }, .notices_per_s = 50
-	};
-	chq_tables_server_set(b->t, &set);
+	numbered_limits(b->t, 90000);
 	chq_put_be32(ip + 12, OUR_IP);
 	memcpy(&h->local[0].ip_hi, ip, 8);
 	memcpy(&h->local[0].ip_lo, ip + 8, 8);
@@ -178,8 +119,12 @@ tables_make(struct bench *b)
 	if (chq_tables_open(&b->t, &conf, now_ns, err, sizeof(err)))
 		die(err);
 	header_make(b);
-	for (uint32_t n = 0; n < b->opt.sessions; n++)
-		session_make(b, n, now_ns);
+	for (uint32_t n = 0; n < b->opt.sessions; n++) {
+		struct chq_dp_ref ref;
+
+		if (numbered_open(b->t, n, their_mac, now_ns, &ref) || ref.slot != n)
+			die("cannot open the sessions");
+	}
 }
 
 static void *
@@ -265,39 +210,27 @@ packet_put(uint8_t *l2, uint32_t from)
 	chq_put_be16(ip + 2, XDP_PATH_LEN - 14);
 	ip[8] = 64;
 	ip[9] = 17;
-	chq_put_be32(ip + 12, ip_of(from));
+	chq_put_be32(ip + 12, numbered_ip(from));
 	chq_put_be32(ip + 16, OUR_IP);
 	chq_put_be16(ip + 10, header_check(ip));
-	chq_put_be16(udp, port_of(from));
+	chq_put_be16(udp, numbered_port(from));
 	chq_put_be16(udp + 2, PORT);
 	chq_put_be16(udp + 4, XDP_PATH_LEN - 34);
 	chq_put_be16(udp + 6, 0x1234);
 }
 
 static void
-frame_make(struct bench *b, uint8_t *l2)
-{
-	uint32_t from = (uint32_t)(rnd(b) % b->opt.sessions);
-	uint32_t to = (uint32_t)(rnd(b) % b->opt.sessions);
-	struct chq_frame_hdr h = { .slot = from,
-				   .seq = ++b->seq[from],
-				   .party = CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, to + 1),
-				   .message = rnd(b) };
-	uint8_t key[16];
-
-	packet_put(l2, from);
-	key_of(to, 2, key);
-	h.grant = chq_grant_make(chq_sipkey_load(key), CHQ_KIND_ACCOUNT, from + 1, to + 1,
-				 GRANT_DAY);
-	key_of(from, 0, key);
-	chq_frame_build(l2 + 42, &h, XDP_PATH_PAYLOAD, key);
-}
-
-static void
 round_make(struct bench *b)
 {
-	for (size_t i = 0; i < XDP_PATH_FRAMES; i++)
-		frame_make(b, (uint8_t *)b->round->frame[i].w);
+	for (size_t i = 0; i < XDP_PATH_FRAMES; i++) {
+		uint8_t *l2 = (uint8_t *)b->round->frame[i].w;
+		uint32_t from = (uint32_t)(numbered_random(&b->rng) % b->opt.sessions);
+		uint32_t to = (uint32_t)(numbered_random(&b->rng) % b->opt.sessions);
+
+		packet_put(l2, from);
+		numbered_frame(l2 + 42, from, to, ++b->seq[from], numbered_random(&b->rng),
+			       XDP_PATH_PAYLOAD);
+	}
 	b->round->next = 0;
 }
 

@@ -9,77 +9,29 @@
 #include "base/err.h"
 #include "base/site_conf.h"
 #include "bench/line/line.h"
+#include "bench/numbered.h"
 #include "dataplane/instance.h"
 #include "dataplane/tables.h"
-#include "proto/grant.h"
 
 /* Sessions by number, and the packets between them: nothing has to be looked up to make or to judge one. */
-
-#define GRANT_DAY UINT16_MAX
 
 static const uint8_t our_mac[6] = { 0x02, 0, 0, 0, 0, 0x0a };
 static const uint8_t any_mac[6] = { 0x02, 0, 0, 0, 0, 0x0b };
 
-/* @use: 0 ingress tag, 1 egress tag, 2 grant. */
-static void
-key_of(uint32_t n, unsigned int use, uint8_t key[16])
-{
-	uint64_t words[2] = { n * UINT64_C(0x9e3779b97f4a7c15) + use, ~(uint64_t)n + use };
-
-	memcpy(key, words, sizeof(words));
-}
-
-/* 10.0.0.0 and on. */
-static void
-ip_of(uint32_t n, uint8_t ip[4])
-{
-	chq_put_be32(ip, UINT32_C(0x0a000000) + n);
-}
-
-static uint16_t
-port_of(uint32_t n)
-{
-	return (uint16_t)(1024 + n % 60000);
-}
-
 /* --- tables --- */
-
-static void
-session_make(struct chq_tables *t, uint32_t n)
-{
-	struct chq_dp_session_open m = { .account = n + 1,
-					 .device = 1,
-					 .quota_class = CHQ_QUOTA_ORDINARY,
-					 .confirm_s = 3600,
-					 .lifetime_s = 1u << 30 };
-	struct chq_dp_ref ref;
-
-	m.path.ip[10] = m.path.ip[11] = 0xff;
-	ip_of(n, m.path.ip + 12);
-	m.path.port = port_of(n);
-	memcpy(m.path.mac, our_mac, sizeof(our_mac));
-	key_of(n, 0, m.tag_in);
-	key_of(n, 1, m.tag_out);
-	key_of(n, 2, m.grant_key);
-	if (chq_session_open(t, &m, chq_mono_ns(), &ref) || ref.slot != n ||
-	    chq_session_confirm(t, ref, chq_mono_ns(), NULL)) {
-		fprintf(stderr, "line: session %u cannot be opened\n", (unsigned int)n);
-		exit(1);
-	}
-}
 
 static void
 tables_fill(struct chq_tables *t, uint32_t sessions)
 {
-	struct chq_dp_server_set set = { .server_id = 1, .silence_s = 100000 };
+	numbered_limits(t, 100000);
+	for (uint32_t n = 0; n < sessions; n++) {
+		struct chq_dp_ref ref;
 
-	/* Budgets that are charged and never spent. */
-	set.quota[CHQ_QUOTA_ORDINARY] = (struct chq_dp_quota){
-		.own = { 100000000, 1u << 31, 1u << 31, 1u << 31 }, .notices_per_s = 50
-	};
-	chq_tables_server_set(t, &set);
-	for (uint32_t n = 0; n < sessions; n++)
-		session_make(t, n);
+		if (numbered_open(t, n, our_mac, chq_mono_ns(), &ref) || ref.slot != n) {
+			fprintf(stderr, "line: session %u cannot be opened\n", (unsigned int)n);
+			exit(1);
+		}
+	}
 }
 
 int
@@ -106,16 +58,6 @@ line_prepare(const struct line_options *o)
 }
 
 /* --- packets --- */
-
-static uint64_t
-rnd(struct line *l)
-{
-	uint64_t x = l->rng += UINT64_C(0x9e3779b97f4a7c15);
-
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
-}
 
 static uint32_t
 sum16(const uint8_t *p, size_t len)
@@ -149,10 +91,10 @@ headers_put(uint8_t *p, uint32_t from, uint16_t dgram_len)
 	chq_put_be16(ip + 2, (uint16_t)(28 + dgram_len));
 	ip[8] = 64;
 	ip[9] = 17;
-	ip_of(from, ip + 12);
+	chq_put_be32(ip + 12, numbered_ip(from));
 	inet_pton(AF_INET, LINE_SERVER, ip + 16);
 	chq_put_be16(ip + 10, fold(sum16(ip, 20)));
-	chq_put_be16(udp, port_of(from));
+	chq_put_be16(udp, numbered_port(from));
 	chq_put_be16(udp + 2, LINE_PORT);
 	chq_put_be16(udp + 4, (uint16_t)(8 + dgram_len));
 	chq_put_be16(udp + 6, 0);
@@ -164,19 +106,10 @@ headers_put(uint8_t *p, uint32_t from, uint16_t dgram_len)
 static void
 packet_make(struct line *l, uint8_t *p)
 {
-	uint32_t from = (uint32_t)(rnd(l) % l->opt.sessions),
-		 to = (uint32_t)(rnd(l) % l->opt.sessions);
-	struct chq_frame_hdr h = { .slot = from,
-				   .seq = ++l->seq[from],
-				   .party = CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, to + 1),
-				   .message = ++l->message };
-	uint8_t key[16];
+	uint32_t from = (uint32_t)(numbered_random(&l->rng) % l->opt.sessions);
+	uint32_t to = (uint32_t)(numbered_random(&l->rng) % l->opt.sessions);
 
-	key_of(to, 2, key);
-	h.grant = chq_grant_make(chq_sipkey_load(key), CHQ_KIND_ACCOUNT, from + 1, to + 1,
-				 GRANT_DAY);
-	key_of(from, 0, key);
-	chq_frame_build(p + LINE_HEADERS, &h, l->opt.payload, key);
+	numbered_frame(p + LINE_HEADERS, from, to, ++l->seq[from], ++l->message, l->opt.payload);
 	headers_put(p, from, (uint16_t)(CHQ_FRAME_HDR_LEN + l->opt.payload));
 }
 
@@ -196,21 +129,20 @@ relayed_right(struct line *l, const uint8_t *got, const struct chq_frame_hdr *se
 {
 	uint32_t to = (uint32_t)(sent->party & CHQ_ID_MASK) - 1;
 	const uint8_t *dgram = got + LINE_HEADERS;
-	uint8_t ip[4], key[16];
+	uint8_t key[16];
 	struct chq_frame_hdr h;
 	bool higher;
 
 	chq_frame_get(dgram, &h);
-	ip_of(to, ip);
-	key_of(to, 1, key);
+	numbered_key(to, NUMBERED_OUT, key);
 	higher = h.seq > l->seen[to];
 	if (higher && l->seen[to])
 		l->skipped += h.seq - l->seen[to] - 1;
 	l->seen[to] = h.seq;
 	return higher && h.slot == to &&
 	       h.party == CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, sent->slot + 1) &&
-	       memcmp(got, our_mac, 6) == 0 && memcmp(got + 30, ip, 4) == 0 &&
-	       chq_get_be16(got + 36) == port_of(to) &&
+	       memcmp(got, our_mac, 6) == 0 && chq_get_be32(got + 30) == numbered_ip(to) &&
+	       chq_get_be16(got + 36) == numbered_port(to) &&
 	       chq_frame_tag_ok(dgram, (size_t)CHQ_FRAME_HDR_LEN + l->opt.payload, key);
 }
 
