@@ -92,6 +92,15 @@ ctl_page(struct ctl_call *call, uint64_t *limit, uint64_t *after)
 	return false;
 }
 
+void
+ctl_answer_page(struct ctl_call *call, json_t *rows, uint64_t after)
+{
+	char cursor[24];
+
+	snprintf(cursor, sizeof(cursor), "%llu", (unsigned long long)after);
+	ctl_answer(call, rows, after ? cursor : NULL);
+}
+
 struct store_txn *
 ctl_read(struct ctl_call *call)
 {

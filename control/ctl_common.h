@@ -25,6 +25,9 @@ json_t *ctl_dept_path_json(struct store_txn *txn, uint32_t id);
 /* Options "limit" and "cursor". Return: false if the call was refused. */
 bool ctl_page(struct ctl_call *call, uint64_t *limit, uint64_t *after);
 
+/* End a page: its rows, and where to go on; @after is 0 at the end of the list. */
+void ctl_answer_page(struct ctl_call *call, json_t *rows, uint64_t after);
+
 /**
  * ctl_read() - begin to read. Return: the transaction, to be ended by store_read_end(); NULL if the
  * call was refused.

@@ -59,15 +59,12 @@ refuse(struct ctl_call *call, int rc)
 static void
 answer_rows(struct ctl_call *call, int rc, json_t *rows, uint64_t after)
 {
-	char cursor[24];
-
 	if (rc) {
 		json_decref(rows);
 		refuse(call, rc);
 		return;
 	}
-	snprintf(cursor, sizeof(cursor), "%llu", (unsigned long long)after);
-	ctl_answer(call, rows, after ? cursor : NULL);
+	ctl_answer_page(call, rows, after);
 }
 
 /* --- list --- */

@@ -185,7 +185,6 @@ ctl_friend_list(struct ctl_call *call)
 {
 	uint64_t limit, after;
 	struct store_account a;
-	char cursor[24];
 	struct store_txn *txn;
 	json_t *rows;
 	int rc;
@@ -205,6 +204,5 @@ ctl_friend_list(struct ctl_call *call)
 		ctl_refuse_account(call, rc, 0);
 		return;
 	}
-	snprintf(cursor, sizeof(cursor), "%llu", (unsigned long long)after);
-	ctl_answer(call, rows, after ? cursor : NULL);
+	ctl_answer_page(call, rows, after);
 }

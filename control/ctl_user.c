@@ -310,7 +310,6 @@ void
 ctl_user_list(struct ctl_call *call)
 {
 	uint64_t limit, after;
-	char cursor[24];
 	struct store_txn *txn;
 	json_t *rows;
 	int rc;
@@ -328,8 +327,7 @@ ctl_user_list(struct ctl_call *call)
 		ctl_refuse_code(call, rc, NULL);
 		return;
 	}
-	snprintf(cursor, sizeof(cursor), "%llu", (unsigned long long)after);
-	ctl_answer(call, rows, after ? cursor : NULL);
+	ctl_answer_page(call, rows, after);
 }
 
 static json_t *

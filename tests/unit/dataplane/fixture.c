@@ -234,3 +234,27 @@ rnd(uint64_t *state)
 	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
 	return x ^ x >> 31;
 }
+
+int
+two_setup(void **state)
+{
+	struct two *s = calloc(1, sizeof(*s));
+
+	world_init(&s->v, 64, 64);
+	peer_init(&s->alice, 1, 1);
+	peer_init(&s->bob, 2, 4);
+	peer_confirm(&s->v, &s->alice);
+	peer_confirm(&s->v, &s->bob);
+	*state = s;
+	return 0;
+}
+
+int
+two_teardown(void **state)
+{
+	struct two *s = *state;
+
+	world_deinit(&s->v);
+	free(s);
+	return 0;
+}

@@ -97,3 +97,13 @@ uint16_t notice_check(const struct world *v, int i, const struct peer *p,
 
 /* Same small generator for every run. */
 uint64_t rnd(uint64_t *state);
+
+/* Two clients who may write to each other: the state of tests by two_setup() and two_teardown(). */
+struct two {
+	struct world v;
+	struct peer alice, bob;
+	struct chq_pkt *p; /* the test's own */
+};
+
+int two_setup(void **state);
+int two_teardown(void **state);

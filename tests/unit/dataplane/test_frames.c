@@ -4,35 +4,6 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 
-struct two {
-	struct world v;
-	struct peer alice, bob;
-};
-
-static int
-setup(void **state)
-{
-	struct two *s = calloc(1, sizeof(*s));
-
-	world_init(&s->v, 64, 64);
-	peer_init(&s->alice, 1, 1);
-	peer_init(&s->bob, 2, 4);
-	peer_confirm(&s->v, &s->alice);
-	peer_confirm(&s->v, &s->bob);
-	*state = s;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct two *s = *state;
-
-	world_deinit(&s->v);
-	free(s);
-	return 0;
-}
-
 static void
 forwarded_frame_has_exactly_these_bytes(void **state)
 {
@@ -564,7 +535,7 @@ quota_is_charged_by_frames_and_by_bytes(void **state)
 	assert_int_equal(forwarded[1], 4);  /* KiB */
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, two_setup, two_teardown)
 
 int
 main(void)

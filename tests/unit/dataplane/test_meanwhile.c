@@ -2,36 +2,6 @@
  * worker's, at the very moments that a race between threads hits once in millions of frames. */
 #include "tests/unit/dataplane/fixture.h"
 
-struct two {
-	struct world v;
-	struct peer alice, bob;
-	struct chq_pkt *p; /* alice writes to bob */
-};
-
-static int
-setup(void **state)
-{
-	struct two *s = calloc(1, sizeof(*s));
-
-	world_init(&s->v, 64, 64);
-	peer_init(&s->alice, 1, 1);
-	peer_init(&s->bob, 2, 4);
-	peer_confirm(&s->v, &s->alice);
-	peer_confirm(&s->v, &s->bob);
-	*state = s;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct two *s = *state;
-
-	world_deinit(&s->v);
-	free(s);
-	return 0;
-}
-
 static void
 put(struct two *s)
 {
@@ -115,7 +85,7 @@ zeros_of_a_key_that_is_being_wiped_are_none(void **state)
 	assert_int_equal(s->p->count, CHQ_D_SLOT);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, two_setup, two_teardown)
 
 int
 main(void)
