@@ -1,15 +1,16 @@
 #pragma once
 /*
- * dataplane/shed: what a worker drops first that is offered more than it can do. It is, when its driver's queue has
- * not been empty for CHQ_SHED_RISE_NS of its work: then one more kind of datagram is shed, in the order of enum
- * chq_shed, until the queue gets empty. CHQ_SHED_HOLD_NS later it tries with one kind less. Only polls
- * that were full themselves shed: who drives the level up by short pulses keeps nobody out between them. So a conversation between
- * clients who stay well within their quota is the last thing that is touched; only what the queue itself loses, before any
- * level helps, is lost at random.
+ * dataplane/shed: what a worker drops first that is offered more than it can do. It is, when its
+ * driver's queue has not been empty for CHQ_SHED_RISE_NS of its work: then one more kind of
+ * datagram is shed, in the order of enum chq_shed, until the queue gets empty. CHQ_SHED_HOLD_NS
+ * later it tries with one kind less. Only polls that were full themselves shed: who drives the
+ * level up by short pulses keeps nobody out between them. So a conversation between clients who
+ * stay well within their quota is the last thing that is touched; only what the queue itself loses,
+ * before any level helps, is lost at random.
  *
- * The level is one worker's and stands in its heartbeat. chq_shed_why() and chq_shed_squeeze() are all of the rule:
- * who decides frames in the worker's stead sheds nothing (it has no queue), but may drop by chq_shed_why() what it
- * would put into the queue of a worker. Usable from BPF.
+ * The level is one worker's and stands in its heartbeat. chq_shed_why() and chq_shed_squeeze() are
+ * all of the rule: who decides frames in the worker's stead sheds nothing (it has no queue), but
+ * may drop by chq_shed_why() what it would put into the queue of a worker. Usable from BPF.
  */
 #include "dataplane/counters.h"
 #include "proto/frame.h"
