@@ -329,3 +329,12 @@ ctl_dept_manager(struct ctl_call *call)
 	}
 	dept_change(call, manager_job, member_follow, member_done);
 }
+
+const struct ctl_verb ctl_verbs_dept[] = {
+	{ "dept", "add", ctl_dept_add },	 { "dept", "list", ctl_dept_list },
+	{ "dept", "tree", ctl_dept_tree },	 { "dept", "show", ctl_dept_show },
+	{ "dept", "rename", ctl_dept_rename },	 { "dept", "move", ctl_dept_move },
+	{ "dept", "remove", ctl_dept_remove },	 { "dept", "members", ctl_dept_members },
+	{ "dept", "join", ctl_dept_join },	 { "dept", "leave", ctl_dept_leave },
+	{ "dept", "manager", ctl_dept_manager }, { NULL, NULL, NULL },
+};

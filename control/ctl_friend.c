@@ -206,3 +206,11 @@ ctl_friend_list(struct ctl_call *call)
 	}
 	ctl_answer_page(call, rows, after);
 }
+
+const struct ctl_verb ctl_verbs_friend[] = {
+	{ "friend", "request", ctl_friend_request },
+	{ "friend", "confirm", ctl_friend_confirm },
+	{ "friend", "remove", ctl_friend_remove },
+	{ "friend", "list", ctl_friend_list },
+	{ NULL, NULL, NULL },
+};

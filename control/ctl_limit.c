@@ -180,3 +180,9 @@ ctl_limit_set(struct ctl_call *call)
 	}
 	limits_take(call, &next, n);
 }
+
+const struct ctl_verb ctl_verbs_limit[] = {
+	{ "limit", "show", ctl_limit_show },
+	{ "limit", "set", ctl_limit_set },
+	{ NULL, NULL, NULL },
+};

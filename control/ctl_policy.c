@@ -325,3 +325,13 @@ ctl_policy_remove(struct ctl_call *call)
 {
 	rule_submit(rule_change(call), remove_job, remove_follow, remove_done);
 }
+
+const struct ctl_verb ctl_verbs_policy[] = {
+	{ "policy", "list", ctl_policy_list },
+	{ "policy", "add", ctl_policy_add },
+	{ "policy", "set", ctl_policy_set },
+	{ "policy", "remove", ctl_policy_remove },
+	{ "policy", "check", ctl_policy_check },
+	{ "policy", "explain", ctl_policy_explain },
+	{ NULL, NULL, NULL },
+};

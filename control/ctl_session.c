@@ -227,3 +227,10 @@ ctl_session_kick(struct ctl_call *call)
 	if (life_close(call->ctl, s, CHQ_NOTICE_CLOSED, kicked, call) != 0)
 		ctl_refuse_code(call, CHQ_EUNAVAIL, NULL);
 }
+
+const struct ctl_verb ctl_verbs_session[] = {
+	{ "session", "list", ctl_session_list },
+	{ "session", "show", ctl_session_show },
+	{ "session", "kick", ctl_session_kick },
+	{ NULL, NULL, NULL },
+};

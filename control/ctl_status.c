@@ -113,3 +113,9 @@ ctl_conf_show(struct ctl_call *call)
 	else
 		ctl_refuse_code(call, CHQ_ENOMEM, NULL);
 }
+
+const struct ctl_verb ctl_verbs_status[] = {
+	{ "status", "show", ctl_status_show },
+	{ "conf", "show", ctl_conf_show },
+	{ NULL, NULL, NULL },
+};

@@ -406,3 +406,15 @@ ctl_user_show(struct ctl_call *call)
 	else
 		ctl_answer(call, data, NULL);
 }
+
+const struct ctl_verb ctl_verbs_user[] = {
+	{ "user", "add", ctl_user_add },
+	{ "user", "list", ctl_user_list },
+	{ "user", "show", ctl_user_show },
+	{ "user", "disable", ctl_user_disable },
+	{ "user", "enable", ctl_user_enable },
+	{ "user", "passwd", ctl_user_passwd },
+	{ "user", "friends", ctl_friend_list },
+	{ "user", "sessions", ctl_user_sessions },
+	{ NULL, NULL, NULL },
+};

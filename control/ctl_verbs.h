@@ -5,6 +5,16 @@
 /* The handler of the verb with this index in chq_ctl_verbs; NULL if it is not control's to serve. */
 ctl_handler_fn *ctl_verbs_handler(int index);
 
+/* A verb and who serves it. */
+struct ctl_verb {
+	const char *noun, *verb; /* NULL closes a table */
+	ctl_handler_fn *handler;
+};
+
+/* By file: ctl_status.c (conf too), ctl_user.c, ctl_dept.c … */
+extern const struct ctl_verb ctl_verbs_status[], ctl_verbs_user[], ctl_verbs_dept[],
+	ctl_verbs_friend[], ctl_verbs_policy[], ctl_verbs_session[], ctl_verbs_limit[];
+
 /* Handlers by noun: ctl_status.c, ctl_user.c, ctl_dept.c, ctl_dept_show.c, ctl_friend.c,
  * ctl_policy.c, ctl_policy_show.c, ctl_session.c, ctl_limit.c. */
 ctl_handler_fn ctl_status_show, ctl_conf_show;

@@ -142,7 +142,7 @@ read_verb(const json_t *json, bool readonly, struct chq_ctl_request *req, struct
 	req->index = chq_ctl_verb_find(json_string_value(noun), json_string_value(verb));
 	if (req->index < 0)
 		return chq_ctl_error_set(e, CHQ_ENOCMD, NULL, "unknown command");
-	req->verb = &chq_ctl_verbs[req->index];
+	req->verb = chq_ctl_verb_at(req->index);
 	if (readonly && req->verb->class == CHQ_CTL_WRITE)
 		return chq_ctl_error_set(e, CHQ_EREADONLY, NULL, "refused on a read-only socket");
 	return CHQ_OK;

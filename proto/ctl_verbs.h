@@ -1,5 +1,5 @@
 /*
- * What operators can say: the one table of verbs. chasquictl makes parsing, help and completion from it,
+ * What operators can say: the one table of verbs, by noun in proto/verbs/. chasquictl makes parsing, help and completion from it,
  * both daemons join it with their handlers by index or by name; nothing else lists verbs.
  *
  * Thread: any; constant data.
@@ -44,11 +44,14 @@ struct chq_ctl_verb {
 	const struct chq_ctl_opt *opts; /* closed by a NULL name; never NULL */
 };
 
-extern const struct chq_ctl_verb chq_ctl_verbs[];
-extern const size_t chq_ctl_verb_count;
+/** chq_ctl_verb_count() - how many verbs there are. */
+size_t chq_ctl_verb_count(void);
+
+/** chq_ctl_verb_at() - the verb with this index, which is below chq_ctl_verb_count(). */
+const struct chq_ctl_verb *chq_ctl_verb_at(size_t index);
 
 /**
- * chq_ctl_verb_find() - index of a verb in chq_ctl_verbs; @verb may be NULL for "".
+ * chq_ctl_verb_find() - index of a verb; @verb may be NULL for "".
  * Return: the index; CHQ_ENOCMD.
  */
 int chq_ctl_verb_find(const char *noun, const char *verb);

@@ -37,8 +37,8 @@ unknown_command(struct reading *r)
 	const char *meant = chq_ctl_verb_suggest(r->noun, r->word);
 	bool noun_known = false;
 
-	for (size_t i = 0; i < chq_ctl_verb_count; i++)
-		noun_known |= !strcmp(chq_ctl_verbs[i].noun, r->noun);
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++)
+		noun_known |= !strcmp(chq_ctl_verb_at(i)->noun, r->noun);
 	if (noun_known && !r->word)
 		return chq_ctl_error_set(r->e, CHQ_EUSAGE, NULL,
 					 "%s needs a verb (see chasquictl help %s)", r->noun,
@@ -56,7 +56,7 @@ look_up_verb(struct reading *r)
 	int i = r->noun ? chq_ctl_verb_find(r->noun, r->word) : CHQ_ENOCMD;
 
 	if (i >= 0)
-		r->a->verb = &chq_ctl_verbs[i];
+		r->a->verb = chq_ctl_verb_at(i);
 }
 
 static int
@@ -237,8 +237,8 @@ guess_verb(struct reading *r)
 {
 	const struct chq_ctl_verb *only = NULL;
 
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		const struct chq_ctl_verb *v = &chq_ctl_verbs[i];
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
 
 		if (strcmp(v->noun, r->noun) != 0)
 			continue;
@@ -261,8 +261,8 @@ finish_help(struct reading *r)
 		return CHQ_OK;
 	r->noun = r->a->help_noun;
 	r->word = r->a->help_verb;
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		const struct chq_ctl_verb *v = &chq_ctl_verbs[i];
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
 
 		if (!strcmp(v->noun, r->noun) && (!r->word || !strcmp(v->verb, r->word)))
 			return CHQ_OK;

@@ -8,7 +8,7 @@ static bool
 first_of_noun(size_t i)
 {
 	for (size_t j = 0; j < i; j++) {
-		if (!strcmp(chq_ctl_verbs[j].noun, chq_ctl_verbs[i].noun))
+		if (!strcmp(chq_ctl_verb_at(j)->noun, chq_ctl_verb_at(i)->noun))
 			return false;
 	}
 	return true;
@@ -17,9 +17,9 @@ first_of_noun(size_t i)
 static void
 print_nouns(FILE *f)
 {
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
 		if (first_of_noun(i))
-			fprintf(f, "%s ", chq_ctl_verbs[i].noun);
+			fprintf(f, "%s ", chq_ctl_verb_at(i)->noun);
 	}
 	fputs("help", f);
 }
@@ -29,8 +29,8 @@ print_verbs(FILE *f, const char *noun)
 {
 	const char *gap = "";
 
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		const struct chq_ctl_verb *v = &chq_ctl_verbs[i];
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
 
 		if (!strcmp(v->noun, noun) && *v->verb) {
 			fprintf(f, "%s%s", gap, v->verb);
@@ -74,8 +74,8 @@ static void
 print_cases(FILE *f)
 {
 	fputs("\tcase \"$noun $verb\" in\n", f);
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		const struct chq_ctl_verb *v = &chq_ctl_verbs[i];
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
 
 		if (!v->opts->name)
 			continue;
@@ -87,11 +87,11 @@ print_cases(FILE *f)
 		fputs("\" ;;\n", f);
 	}
 	fputs("\tesac\n\tcase \"$noun\" in\n", f);
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		if (!first_of_noun(i) || !*chq_ctl_verbs[i].verb)
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		if (!first_of_noun(i) || !*chq_ctl_verb_at(i)->verb)
 			continue;
-		fprintf(f, "\t%s) verbs=\"", chq_ctl_verbs[i].noun);
-		print_verbs(f, chq_ctl_verbs[i].noun);
+		fprintf(f, "\t%s) verbs=\"", chq_ctl_verb_at(i)->noun);
+		print_verbs(f, chq_ctl_verb_at(i)->noun);
 		fputs("\" ;;\n", f);
 	}
 	fputs("\thelp) verbs=\"", f);
@@ -164,8 +164,8 @@ fish(FILE *f)
 	char condition[160];
 
 	fputs("# completion of chasquictl for fish; made by: chasquictl completion fish\n", f);
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		const struct chq_ctl_verb *v = &chq_ctl_verbs[i];
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
 
 		if (first_of_noun(i))
 			fish_line(f, "__fish_use_subcommand", "-a", v->noun,

@@ -59,10 +59,10 @@ static void
 print_overview(FILE *f)
 {
 	fputs("usage: chasquictl [OPTIONS] NOUN VERB [ARGUMENTS] [OPTIONS]\n", f);
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		const struct chq_ctl_verb *v = &chq_ctl_verbs[i];
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
 
-		if (i == 0 || strcmp(v->noun, chq_ctl_verbs[i - 1].noun) != 0)
+		if (i == 0 || strcmp(v->noun, chq_ctl_verb_at(i - 1)->noun) != 0)
 			fputc('\n', f);
 		print_usage_line(f, v);
 	}
@@ -84,8 +84,8 @@ tool_help(FILE *f, const char *noun, const char *verb)
 		return;
 	}
 	fputs("usage: chasquictl [OPTIONS] ...\n\n", f);
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		const struct chq_ctl_verb *v = &chq_ctl_verbs[i];
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
 
 		if (strcmp(v->noun, noun) != 0 || (verb && strcmp(v->verb, verb) != 0))
 			continue;
@@ -94,7 +94,7 @@ tool_help(FILE *f, const char *noun, const char *verb)
 		shown++;
 	}
 	if (shown == 1) {
-		print_verb_options(f, &chq_ctl_verbs[last]);
+		print_verb_options(f, chq_ctl_verb_at(last));
 		print_common_options(f);
 	}
 }

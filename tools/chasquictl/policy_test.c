@@ -123,7 +123,7 @@ read_file(struct test *t, const char *path, struct chq_ctl_error *e)
 static int
 ask(struct test *t, const struct expectation *x, struct chq_ctl_error *e)
 {
-	const struct chq_ctl_verb *v = &chq_ctl_verbs[chq_ctl_verb_find("policy", "explain")];
+	const struct chq_ctl_verb *v = chq_ctl_verb_at(chq_ctl_verb_find("policy", "explain"));
 	char *line;
 	int err;
 

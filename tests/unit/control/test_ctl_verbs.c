@@ -11,8 +11,8 @@ static void
 control_serves_its_verbs_of_the_table_and_no_other(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		const struct chq_ctl_verb *v = &chq_ctl_verbs[i];
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
 
 		if (v->server == CHQ_CTL_CONTROL)
 			assert_non_null(ctl_verbs_handler((int)i));

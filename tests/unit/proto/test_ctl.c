@@ -28,7 +28,7 @@ parse(const char *line, bool readonly)
 static void
 a_request_made_here_is_read_with_all_its_parts(void **state)
 {
-	const struct chq_ctl_verb *verb = &chq_ctl_verbs[chq_ctl_verb_find("user", "add")];
+	const struct chq_ctl_verb *verb = chq_ctl_verb_at(chq_ctl_verb_find("user", "add"));
 	const char *args[] = { "alice" };
 	json_t *opts = json_pack("{s:s, s:s}", "password", "secret", "name", "Alice ñ");
 	char *line = chq_ctl_request_make(7, verb, 1, args, opts);
@@ -40,7 +40,7 @@ a_request_made_here_is_read_with_all_its_parts(void **state)
 	assert_int_equal(line[strlen(line) - 1], '\n');
 	assert_int_equal(chq_ctl_request_parse(line, strlen(line), false, &req, &e), CHQ_OK);
 	assert_ptr_equal(req.verb, verb);
-	assert_ptr_equal(&chq_ctl_verbs[req.index], verb);
+	assert_ptr_equal(chq_ctl_verb_at(req.index), verb);
 	assert_int_equal(req.argc, 1);
 	assert_string_equal(req.args[0], "alice");
 	assert_string_equal(chq_ctl_opt(&req, "password"), "secret");
@@ -119,8 +119,8 @@ static void
 a_readonly_socket_reads_only(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		const struct chq_ctl_verb *v = &chq_ctl_verbs[i];
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
 		const char *args[CHQ_CTL_ARGS_MAX] = { "a", "b", "c" };
 		char *line = chq_ctl_request_make(0, v, v->argc_min, args, NULL);
 

@@ -13,9 +13,9 @@ static void
 every_verb_is_found_at_its_own_place(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < chq_ctl_verb_count; i++)
-		assert_int_equal(chq_ctl_verb_find(chq_ctl_verbs[i].noun, chq_ctl_verbs[i].verb),
-				 i);
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++)
+		assert_int_equal(
+			chq_ctl_verb_find(chq_ctl_verb_at(i)->noun, chq_ctl_verb_at(i)->verb), i);
 	assert_int_equal(chq_ctl_verb_find("version", NULL), chq_ctl_verb_find("version", ""));
 	assert_int_equal(chq_ctl_verb_find("user", NULL), CHQ_ENOCMD);
 	assert_int_equal(chq_ctl_verb_find("user", "shows"), CHQ_ENOCMD);
@@ -36,8 +36,8 @@ static void
 help_of_arguments_agrees_with_their_counts(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		const struct chq_ctl_verb *v = &chq_ctl_verbs[i];
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
 		unsigned needed, all;
 
 		count_args(v->args, &needed, &all);
@@ -51,8 +51,8 @@ static void
 every_verb_and_option_has_one_line_of_help(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		const struct chq_ctl_verb *v = &chq_ctl_verbs[i];
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
 
 		assert_true(strlen(v->help) > 8 && strlen(v->help) < 80);
 		assert_true(v->help[strlen(v->help) - 1] != '.' && !strchr(v->help, '\n'));
@@ -71,8 +71,8 @@ static void
 passwords_are_secret_options_and_never_arguments(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		const struct chq_ctl_verb *v = &chq_ctl_verbs[i];
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
 		const struct chq_ctl_opt *o = chq_ctl_opt_find(v, "password");
 
 		assert_null(strstr(v->args, "password"));
@@ -80,7 +80,7 @@ passwords_are_secret_options_and_never_arguments(void **state)
 			assert_true(o->flags & CHQ_CTL_OPT_SECRET);
 	}
 	assert_non_null(
-		chq_ctl_opt_find(&chq_ctl_verbs[chq_ctl_verb_find("user", "add")], "password"));
+		chq_ctl_opt_find(chq_ctl_verb_at(chq_ctl_verb_find("user", "add")), "password"));
 }
 
 static void

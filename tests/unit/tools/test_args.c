@@ -197,8 +197,8 @@ static void
 every_verb_of_the_table_can_be_said(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		const struct chq_ctl_verb *v = &chq_ctl_verbs[i];
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
 		const char *words[WORDS_MAX] = { v->noun };
 		unsigned n = 1;
 

@@ -32,8 +32,8 @@ the_overview_has_every_verb(void **state)
 	char *text = help(NULL, NULL), line[64];
 
 	(void)state;
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		const struct chq_ctl_verb *v = &chq_ctl_verbs[i];
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
 
 		snprintf(line, sizeof(line), "\n  %s%s%s", v->noun, *v->verb ? " " : "", v->verb);
 		assert_non_null(strstr(text, line));
@@ -45,8 +45,8 @@ the_overview_has_every_verb(void **state)
 static void
 help_of_a_verb_has_its_options(void **state)
 {
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		const struct chq_ctl_verb *v = &chq_ctl_verbs[i];
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
 		char *text = help(v->noun, v->verb);
 
 		for (const struct chq_ctl_opt *o = v->opts; o->name; o++)
@@ -60,8 +60,8 @@ static void
 every_local_verb_has_a_handler_and_no_other_has(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < chq_ctl_verb_count; i++) {
-		const struct chq_ctl_verb *v = &chq_ctl_verbs[i];
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
 
 		assert_int_equal(tool_local_has(v), v->server == CHQ_CTL_LOCAL);
 	}

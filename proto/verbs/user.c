@@ -1,0 +1,35 @@
+#include "proto/verbs/tables.h"
+
+/* clang-format off */
+static const struct chq_ctl_opt opts_user_add[] = {
+	{ "name",     "TEXT",   "name shown to others (default: the login name)", VALUE },
+	{ "password", NULL,     "read from standard input", SECRET },
+	{ "device-key", "HEX",  "enrol this X25519 public key; no password is asked for then", INSTEAD },
+	{ NULL, NULL, NULL, 0 },
+};
+
+static const struct chq_ctl_opt opts_passwd[] = {
+	{ "password", NULL,     "read from standard input", SECRET },
+	{ NULL, NULL, NULL, 0 },
+};
+
+const struct chq_ctl_verb chq_verbs_user[] = {
+	{ "user", "add", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<login>",
+	  "make an account; its password comes from standard input", opts_user_add },
+	{ "user", "list", 0, 0, CHQ_CTL_READ, CHQ_CTL_CONTROL, "",
+	  "list accounts", chq_opts_list },
+	{ "user", "show", 1, 1, CHQ_CTL_READ, CHQ_CTL_CONTROL, "<login>",
+	  "show an account", chq_opts_none },
+	{ "user", "disable", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<login>",
+	  "end an account's sessions and refuse its logins", chq_opts_none },
+	{ "user", "enable", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<login>",
+	  "let a disabled account log in again", chq_opts_none },
+	{ "user", "passwd", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<login>",
+	  "set a password, read from standard input", opts_passwd },
+	{ "user", "friends", 1, 1, CHQ_CTL_READ, CHQ_CTL_CONTROL, "<login>",
+	  "list an account's friendships and requests", chq_opts_list },
+	{ "user", "sessions", 1, 1, CHQ_CTL_READ, CHQ_CTL_CONTROL, "<login>",
+	  "list an account's sessions", chq_opts_list },
+
+	CHQ_VERBS_END,
+};
