@@ -223,6 +223,26 @@ dp_send_message(struct control *ctl, const struct session *s, const uint8_t *bod
 }
 
 void
+dp_send_frame(struct control *ctl, const struct session *s, const struct dp_frame *f,
+	      const uint8_t *payload, size_t len)
+{
+	union {
+		struct chq_dp_frame_tx m;
+		uint8_t bytes[CHQ_DP_MSG_MAX];
+	} u = { .m = { .h = dp_hdr(CHQ_DP_FRAME_TX, sizeof(u.m) + len),
+		       .ref = session_ref(s),
+		       .party = f->party,
+		       .message = f->message,
+		       .extra = f->extra,
+		       .app = f->app,
+		       .flags = f->flags,
+		       .body_len = (uint16_t)len } };
+
+	memcpy(u.bytes + sizeof(u.m), payload, len);
+	dp_counted(ctl, dp_link_send(&ctl->link, &u.m.h));
+}
+
+void
 dp_send_notice(struct control *ctl, const struct session *s, enum chq_notice code, uint64_t party,
 	       uint64_t message)
 {

@@ -47,5 +47,18 @@ void dp_send_dgram(struct control *ctl, const struct chq_dp_path *path, const ui
 /* Send a control message, hop-sealed. @len at most CHQ_HOP_BODY_MAX. */
 void dp_send_message(struct control *ctl, const struct session *s, const uint8_t *body, size_t len);
 
+/* A frame of one client that control hands on to another. */
+struct dp_frame {
+	uint64_t party;	  /* from: an account with its device */
+	uint64_t message; /* the sender's id of it */
+	uint64_t extra;	  /* the header's grant field: number in the mailbox, or group | order << 32 */
+	uint16_t app;
+	uint8_t flags; /* without CHQ_F_HOP: the payload goes as it is */
+};
+
+/* @len at most CHQ_PAYLOAD_MAX. What is lost is sent again by whoever waits for the acknowledgement. */
+void dp_send_frame(struct control *ctl, const struct session *s, const struct dp_frame *f,
+		   const uint8_t *payload, size_t len);
+
 void dp_send_notice(struct control *ctl, const struct session *s, enum chq_notice code,
 		    uint64_t party, uint64_t message);

@@ -188,7 +188,7 @@ struct chq_dp_frame_tx {
 	uint16_t app;	/* or NOTICE code */
 	uint8_t flags;	/* with CHQ_F_HOP the dataplane seals body; CHQ_F_NOTICE: no body */
 	uint8_t pad;
-	uint16_t body_len; /* <= CHQ_HOP_BODY_MAX */
+	uint16_t body_len; /* <= CHQ_PAYLOAD_MAX, with CHQ_F_HOP <= CHQ_HOP_BODY_MAX */
 	uint16_t pad1;
 	uint8_t body[];
 };

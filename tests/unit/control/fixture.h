@@ -29,7 +29,7 @@ struct fix_slot {
 /* What control sent to a session. */
 union fix_frame {
 	struct chq_dp_frame_tx h;
-	uint8_t bytes[sizeof(struct chq_dp_frame_tx) + CHQ_HOP_BODY_MAX];
+	uint8_t bytes[sizeof(struct chq_dp_frame_tx) + CHQ_PAYLOAD_MAX];
 };
 
 struct fixture {

@@ -262,6 +262,41 @@ a_frame_from_control_is_numbered_sealed_and_tagged(void **state)
 }
 
 static void
+a_sealed_frame_from_control_goes_as_it_is_up_to_the_largest(void **state)
+{
+	struct fixture *f = *state;
+	union {
+		struct chq_dp_frame_tx m;
+		uint8_t bytes[sizeof(struct chq_dp_frame_tx) + CHQ_PAYLOAD_MAX];
+	} u = { .m = { .h = { CHQ_DP_FRAME_TX, sizeof(u), 0 },
+		       .flags = CHQ_F_STORE,
+		       .party = CHQ_PARTY(CHQ_KIND_ACCOUNT, 2, 43),
+		       .message = 5,
+		       .extra = 77,
+		       .app = 9,
+		       .body_len = CHQ_PAYLOAD_MAX } };
+	struct chq_tx_item sent;
+	struct chq_frame_hdr h;
+
+	fixture_greet(f);
+	u.m.ref = open_confirmed(f, 42, 10);
+	memset(u.m.body, 0xc5, CHQ_PAYLOAD_MAX);
+	fixture_send(f, &u.m);
+	assert_true(fixture_sent(f, &sent));
+	assert_int_equal(sent.dgram_len, CHQ_DGRAM_MAX);
+	assert_int_equal(chq_frame_parse(sent.dgram, sent.dgram_len, 0, &h), 0);
+	assert_int_equal(h.flags, CHQ_F_STORE);
+	assert_true(h.party == u.m.party);
+	assert_int_equal(h.message, 5);
+	assert_int_equal(h.grant, 77);
+	assert_int_equal(h.app, 9);
+	assert_memory_equal(sent.dgram + CHQ_FRAME_HDR_LEN, u.m.body, CHQ_PAYLOAD_MAX);
+	u.m.flags |= CHQ_F_HOP; /* its seal would not fit */
+	fixture_send(f, &u.m);
+	assert_false(fixture_sent(f, &sent));
+}
+
+static void
 a_frame_from_elsewhere_is_told_and_asked_for_its_path(void **state)
 {
 	struct fixture *f = *state;
@@ -531,6 +566,7 @@ main(void)
 		T(a_replayed_frame_to_the_server_is_told_once),
 		T(a_frame_whose_hop_seal_does_not_open_is_counted),
 		T(a_frame_from_control_is_numbered_sealed_and_tagged),
+		T(a_sealed_frame_from_control_goes_as_it_is_up_to_the_largest),
 		T(a_frame_from_elsewhere_is_told_and_asked_for_its_path),
 		T(only_a_welcome_to_a_known_address_is_sent_for_control),
 		T(control_is_told_what_a_session_has_spent),

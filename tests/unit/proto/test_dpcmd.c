@@ -85,7 +85,7 @@ what_follows_the_fixed_part_has_the_length_named_and_its_bound(void **state)
 	assert_bound(CHQ_DP_HELLO_RX, sizeof(struct chq_dp_hello_rx),
 		     offsetof(struct chq_dp_hello_rx, dgram_len), CHQ_DGRAM_MAX);
 	assert_bound(CHQ_DP_FRAME_TX, sizeof(struct chq_dp_frame_tx),
-		     offsetof(struct chq_dp_frame_tx, body_len), CHQ_HOP_BODY_MAX);
+		     offsetof(struct chq_dp_frame_tx, body_len), CHQ_PAYLOAD_MAX);
 	assert_bound(CHQ_DP_SERVER_RX, sizeof(struct chq_dp_server_rx),
 		     offsetof(struct chq_dp_server_rx, body_len), CHQ_HOP_BODY_MAX);
 	assert_bound(CHQ_DP_FRAME_RX, sizeof(struct chq_dp_frame_rx),
