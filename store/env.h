@@ -22,6 +22,7 @@ enum store_table {
 	STORE_TABLE_MEMBER,   /* department (4) account (6)            -> member record */
 	STORE_TABLE_ROLE,     /* account (6) department (4)            -> the same */
 	STORE_TABLE_RULE,     /* rule (4)                              -> rule record */
+	STORE_TABLE_AUDIT,    /* number (8)                            -> audit record, hash */
 	STORE_TABLE__COUNT,
 };
 

@@ -13,6 +13,8 @@ enum store_meta {
 	STORE_META_NEXT_ACCOUNT = 3, /* id of the next account */
 	STORE_META_NEXT_DEPT = 4,    /* id of the next department */
 	STORE_META_NEXT_RULE = 5,    /* id of the next rule */
+	STORE_META_AUDIT_HEAD = 40,  /* newest audit record: number and hash, by audit.c */
+	STORE_META_AUDIT_BASE = 41,  /* the one before the oldest, the same */
 };
 
 /* Return: 0; CHQ_ENOENT if it was never set; CHQ_ECORRUPT. */

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "store/account.h"
+#include "store/audit.h"
 #include "store/dept.h"
 #include "store/device.h"
 #include "store/friend.h"
@@ -346,6 +347,17 @@ check_table(struct check *c, enum store_table table, const char *name, check_ite
 	return rc == CHQ_ENOENT ? 0 : rc;
 }
 
+static int
+check_audit(struct check *c)
+{
+	struct store_audit_check found;
+	int rc = store_audit_verify(c->t, NULL, &found, c->fault, c->arg);
+
+	c->out->audits = found.records;
+	c->out->faults += found.faults;
+	return rc;
+}
+
 int
 store_verify_all(struct store_txn *t, struct store_verify *out, store_fault_fn *fault_fn, void *arg)
 {
@@ -378,5 +390,5 @@ store_verify_all(struct store_txn *t, struct store_verify *out, store_fault_fn *
 		rc = store_meta_get(t, STORE_META_NEXT_RULE, &c.next_rule);
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && rc == 0; i++)
 		rc = check_table(&c, tables[i].table, tables[i].name, tables[i].check);
-	return rc;
+	return rc != 0 ? rc : check_audit(&c);
 }

@@ -7,6 +7,7 @@ struct store_txn;
 struct store_verify {
 	uint64_t accounts, devices, identities, friendships, answers; /* a friendship counts once */
 	uint64_t departments, members, rules;
+	uint64_t audits;
 	uint64_t faults;
 };
 
@@ -22,7 +23,8 @@ typedef void store_fault_fn(void *arg, const char *table, const char *what, uint
  * have that name or key, and every record is in its index; account ids are below the next one;
  * every friendship stands on both sides with states that fit; devices, identities and friends
  * belong to accounts; no device has more answers than are kept; departments are in their index and
- * reach the top; memberships stand in both tables, of what exists; rules name what exists.
+ * reach the top; memberships stand in both tables, of what exists; rules name what exists; the chain of
+ * audit records is whole.
  *
  * Thread: snapshot or job; takes time in proportion to the database, so tools use it on a quiet
  * one. Return: 0 if the whole was read, whatever was found; else a code of reading.
