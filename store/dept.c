@@ -6,6 +6,7 @@
 #include <uninorm.h>
 
 #include "base/err.h"
+#include "store/app.h"
 #include "store/kv.h"
 #include "store/meta.h"
 #include "store/record.h"
@@ -352,6 +353,8 @@ dept_check_unused(struct store_txn *t, uint32_t id)
 	rc = store_member_list(t, id, 0, &m, 1, &members);
 	if (rc == 0)
 		rc = store_rule_names_dept(t, id, &named);
+	if (rc == 0 && !named)
+		rc = store_app_names_dept(t, id, &named);
 	return rc == 0 && (members > 0 || named) ? CHQ_EBUSY : rc;
 }
 

@@ -50,7 +50,7 @@ int store_dept_rename(struct store_txn *t, uint32_t id, const char *name, uint64
  */
 int store_dept_move(struct store_txn *t, uint32_t id, uint32_t parent, uint64_t now_ms);
 
-/* Return: 0; CHQ_EBUSY (it has members, departments below it, or a rule names it). */
+/* Return: 0; CHQ_EBUSY (it has members, departments below it, or a rule or an application names it). */
 int store_dept_remove(struct store_txn *t, uint32_t id);
 
 /* --- members --- */

@@ -23,6 +23,8 @@ enum store_table {
 	STORE_TABLE_ROLE,     /* account (6) department (4)            -> the same */
 	STORE_TABLE_RULE,     /* rule (4)                              -> rule record */
 	STORE_TABLE_AUDIT,    /* number (8)                            -> audit record, hash */
+	STORE_TABLE_APP,      /* app (4)                               -> app record */
+	STORE_TABLE_OFFER,    /* account (6) device (1)                -> offer record */
 	STORE_TABLE__COUNT,
 };
 

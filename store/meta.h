@@ -15,6 +15,7 @@ enum store_meta {
 	STORE_META_NEXT_RULE = 5,    /* id of the next rule */
 	STORE_META_AUDIT_HEAD = 40,  /* newest audit record: number and hash, by audit.c */
 	STORE_META_AUDIT_BASE = 41,  /* the one before the oldest, the same */
+	STORE_META_APPS = 32,	     /* rises with every change of the registry of applications */
 };
 
 /* Return: 0; CHQ_ENOENT if it was never set; CHQ_ECORRUPT. */

@@ -165,6 +165,35 @@ store_record_unpack_device(struct store_device *out, const uint8_t *p, size_t le
 }
 
 size_t
+store_record_pack_offer(const struct store_offer *o, uint8_t *buf)
+{
+	struct packer w = packer_start(buf);
+
+	pack_bytes(&w, o->signing_key, STORE_KEY_BYTES);
+	pack_bytes(&w, o->identity_key, STORE_KEY_BYTES);
+	pack_u64(&w, o->offered_ms);
+	pack_blob(&w, o->sealed, o->sealed_len);
+	return packer_len(&w);
+}
+
+int
+store_record_unpack_offer(struct store_offer *out, const uint8_t *p, size_t len)
+{
+	struct unpacker r = unpacker_start(p, len);
+	struct store_offer o = { .offered_ms = 0 };
+	int rc;
+
+	unpack_bytes(&r, o.signing_key, STORE_KEY_BYTES);
+	unpack_bytes(&r, o.identity_key, STORE_KEY_BYTES);
+	o.offered_ms = unpack_u64(&r);
+	o.sealed_len = unpack_blob(&r, o.sealed, STORE_SEALED_MAX_BYTES);
+	rc = unpacker_end(&r);
+	if (rc == 0)
+		*out = o;
+	return rc;
+}
+
+size_t
 store_record_pack_friend(const struct store_friend *f, uint8_t *buf)
 {
 	struct packer w = packer_start(buf);

@@ -55,3 +55,10 @@ int store_record_unpack_member(struct store_member *out, const uint8_t *p, size_
 /* Without .id */
 size_t store_record_pack_rule(const struct store_rule *r, uint8_t *buf);
 int store_record_unpack_rule(struct store_rule *out, const uint8_t *p, size_t len);
+
+/* Without .id */
+size_t store_record_pack_app(const struct store_app *a, uint8_t *buf);
+int store_record_unpack_app(struct store_app *out, const uint8_t *p, size_t len);
+
+size_t store_record_pack_offer(const struct store_offer *o, uint8_t *buf);
+int store_record_unpack_offer(struct store_offer *out, const uint8_t *p, size_t len);

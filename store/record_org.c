@@ -1,11 +1,12 @@
 #include "store/pack.h"
 #include "store/record.h"
 
-/* Records of the organisation: departments, members, rules. */
+/* Records of the organisation: departments, members, rules, applications. */
 
 enum { MEMBER_MANAGER = 0x01 };
 enum { RULE_DENY = 0x01 };
 enum { ATOM_EXCEPT = 0x80 };
+enum { APP_STORE = 0x01, APP_P2P = 0x02, APP_INSPECTED = 0x04, APP_FLAGS = 0x07 };
 
 size_t
 store_record_pack_dept(const struct store_dept *d, uint8_t *buf)
@@ -80,7 +81,7 @@ unpack_atoms(struct unpacker *r, struct store_atom *atoms)
 {
 	uint16_t n = unpack_u16(r);
 
-	if (n == 0 || n > STORE_ATOMS_MAX)
+	if (n > STORE_ATOMS_MAX)
 		r->bad = true;
 	for (uint16_t i = 0; i < n && !r->bad; i++) {
 		uint8_t kind = unpack_u8(r);
@@ -122,10 +123,48 @@ store_record_unpack_rule(struct store_rule *out, const uint8_t *p, size_t len)
 	unpack_text(&r, rule.note, STORE_NAME_MAX_BYTES);
 	rule.n_subjects = unpack_atoms(&r, rule.subjects);
 	rule.n_objects = unpack_atoms(&r, rule.objects);
-	if (rule.rights == 0)
+	if (rule.rights == 0 || rule.n_subjects == 0 || rule.n_objects == 0)
 		r.bad = true;
 	rc = unpacker_end(&r);
 	if (rc == 0)
 		*out = rule;
+	return rc;
+}
+
+size_t
+store_record_pack_app(const struct store_app *a, uint8_t *buf)
+{
+	struct packer w = packer_start(buf);
+
+	pack_u8(&w, (uint8_t)((a->store ? APP_STORE : 0) | (a->p2p ? APP_P2P : 0) |
+			      (a->inspected ? APP_INSPECTED : 0)));
+	pack_u8(&w, a->post);
+	pack_u64(&w, a->changed_ms);
+	pack_text(&w, a->name);
+	pack_atoms(&w, a->poster, a->n_posters);
+	return packer_len(&w);
+}
+
+int
+store_record_unpack_app(struct store_app *out, const uint8_t *p, size_t len)
+{
+	struct unpacker r = unpacker_start(p, len);
+	struct store_app a = { .id = 0 };
+	uint8_t flags = unpack_u8(&r);
+	int rc;
+
+	a.store = flags & APP_STORE;
+	a.p2p = flags & APP_P2P;
+	a.inspected = flags & APP_INSPECTED;
+	a.post = unpack_u8(&r);
+	a.changed_ms = unpack_u64(&r);
+	unpack_text(&r, a.name, STORE_APP_NAME_MAX_BYTES);
+	a.n_posters = unpack_atoms(&r, a.poster);
+	if ((flags & ~APP_FLAGS) || a.name[0] == '\0' || a.post >= STORE_APP_POST__COUNT ||
+	    (a.post == STORE_APP_POST_SET) != (a.n_posters != 0))
+		r.bad = true;
+	rc = unpacker_end(&r);
+	if (rc == 0)
+		*out = a;
 	return rc;
 }

@@ -99,8 +99,8 @@ atom_check(struct store_txn *t, const struct store_atom *a)
 	return rc == CHQ_ENOENT ? CHQ_ENOUSER : rc;
 }
 
-static int
-atoms_check(struct store_txn *t, const struct store_atom *atoms, uint16_t n)
+int
+store_atoms_check(struct store_txn *t, const struct store_atom *atoms, uint16_t n)
 {
 	if (n == 0 || n > STORE_ATOMS_MAX)
 		return CHQ_EINVAL;
@@ -161,9 +161,9 @@ store_rule_set(struct store_txn *t, struct store_rule *r)
 	if (rc == 0 && r->rights == 0)
 		rc = CHQ_EINVAL;
 	if (rc == 0)
-		rc = atoms_check(t, r->subjects, r->n_subjects);
+		rc = store_atoms_check(t, r->subjects, r->n_subjects);
 	if (rc == 0)
-		rc = atoms_check(t, r->objects, r->n_objects);
+		rc = store_atoms_check(t, r->objects, r->n_objects);
 	if (rc == 0)
 		rc = rule_number(t, r);
 	if (rc != 0)

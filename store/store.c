@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/lock.h"
+#include "store/app.h"
 #include "store/internal.h"
 #include "store/meta.h"
 
@@ -72,6 +73,8 @@ tables_and_epoch(struct store_txn *t, bool next_epoch, uint64_t *epoch)
 		rc = store_meta_migrate(t);
 	for (int i = 0; i < STORE_TABLE__COUNT && rc == 0; i++)
 		rc = store_env_table(t, (enum store_table)i);
+	if (rc == 0)
+		rc = store_app_begin(t);
 	if (rc != 0)
 		return rc;
 	rc = store_meta_get(t, STORE_META_EPOCH, &last);

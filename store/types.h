@@ -23,6 +23,9 @@ enum {
 	STORE_RULES_MAX = 4096,
 	STORE_ATOMS_MAX = 256, /* of a rule's subjects, and of its objects */
 	STORE_ATOM_KINDS = 6,
+	STORE_APP_NAME_MAX_BYTES = 32, /* UTF-8 */
+	STORE_APPS_MAX = 1024,
+	STORE_SEALED_MAX_BYTES = 256, /* what one device seals for another */
 };
 
 #define STORE_ACCOUNT_ID_MAX ((UINT64_C(1) << 48) - 1)
@@ -118,4 +121,33 @@ struct store_rule {
 	uint64_t changed_ms; /* wall clock, ms since 1970 */
 	uint16_t n_subjects, n_objects;
 	struct store_atom subjects[STORE_ATOMS_MAX], objects[STORE_ATOMS_MAX];
+};
+
+/* Who may send frames of an application. Values are in the database: they never change. */
+enum store_app_post {
+	STORE_APP_POST_ALL,
+	STORE_APP_POST_MANAGERS, /* of any department */
+	STORE_APP_POST_SET,	 /* those of store_app.poster */
+	STORE_APP_POST__COUNT,
+};
+
+/* An application: what a number in frames means. */
+struct store_app {
+	uint16_t id;
+	char name[STORE_APP_NAME_MAX_BYTES + 1]; /* unique */
+	bool store;				 /* its messages may wait for who is absent */
+	bool p2p;				 /* they may go without the relay */
+	bool inspected;				 /* the relay may read them */
+	uint8_t post;				 /* enum store_app_post */
+	uint64_t changed_ms;			 /* wall clock, ms since 1970 */
+	uint16_t n_posters;			 /* of STORE_APP_POST_SET, else 0 */
+	struct store_atom poster[STORE_ATOMS_MAX];
+};
+
+/* A device that asks the others of its account for the account key, and what they answered. */
+struct store_offer {
+	uint8_t signing_key[STORE_KEY_BYTES], identity_key[STORE_KEY_BYTES];
+	uint64_t offered_ms; /* wall clock, ms since 1970 */
+	uint16_t sealed_len; /* 0: not approved yet */
+	uint8_t sealed[STORE_SEALED_MAX_BYTES];
 };
