@@ -42,6 +42,7 @@ book_free(struct book *b)
 	chq_map_deinit(&b->persons);
 	chq_map_deinit(&b->class_of);
 	chq_map_deinit(&b->named);
+	book_order_free(&b->order);
 	free(b->classes);
 	free(b->rules);
 	free(b->speaks);
@@ -49,11 +50,9 @@ book_free(struct book *b)
 }
 
 void
-book_watch(struct book *b, book_affected_fn *one, book_all_affected_fn *all, void *arg)
+book_watch(struct book *b, const struct book_watch *w)
 {
-	b->one_fn = one;
-	b->all_fn = all;
-	b->watch_arg = arg;
+	b->watch = w ? *w : (struct book_watch){ .arg = NULL };
 }
 
 struct book_person *
@@ -115,28 +114,14 @@ count_roles(struct book *b, const struct book_class *c, int by)
 	}
 }
 
-/* --- changes of one person, and whom they concern --- */
+/* --- changes of one person --- */
 
-/*
- * What each class of subjects may do towards the members of @was, before they change. Both
- * arguments may be NULL: then there are no rights.
- */
 static void
-tell_affected(struct book *b, uint64_t account, const struct book_class *was,
-	      const struct book_class *is)
+tell_moved(struct book *b, uint64_t account, const struct book_class *was,
+	   const struct book_class *is)
 {
-	unsigned n = b->n_classes;
-
-	if (!b->one_fn || was == is)
-		return;
-	for (unsigned i = 0; i < n; i++) {
-		const struct book_class *s = b->classes[i];
-		unsigned before = was ? book_class_rights(b, s, was) : 0;
-		unsigned after = is ? book_class_rights(b, s, is) : 0;
-
-		if (before != after)
-			b->one_fn(b, s, account, before, after, b->watch_arg);
-	}
+	if (b->watch.moved && was != is)
+		b->watch.moved(b, account, was, is, b->watch.arg);
 }
 
 static struct book_person *
@@ -147,7 +132,8 @@ person_new(struct book *b, uint64_t account)
 	if (!p)
 		return NULL;
 	p->account = account;
-	if (chq_map_put_u64(&b->persons, account, p) != 0) {
+	if (book_order_room(&b->order, account) != 0 ||
+	    chq_map_put_u64(&b->persons, account, p) != 0) {
 		free(p);
 		return NULL;
 	}
@@ -168,19 +154,19 @@ static int
 person_move(struct book *b, struct book_person *p, struct book_class *to)
 {
 	struct book_person old = *p;
-	int rc = book_class_join(to, p);
+	int rc = book_class_join(b, to, p);
 
 	if (rc)
 		return rc;
 	b->seq++;
 	to->changed = p->moved = b->seq;
 	count_roles(b, to, 1);
-	tell_affected(b, p->account, old.class, to);
 	if (old.class) {
 		count_roles(b, old.class, -1);
 		old.class->changed = b->seq;
 		book_class_leave(b, &old);
 	}
+	tell_moved(b, p->account, old.class, to);
 	return 0;
 }
 
@@ -215,14 +201,38 @@ int
 book_account_remove(struct book *b, uint64_t account)
 {
 	struct book_person *p = book_person_find(b, account);
+	struct book_class *was;
 
 	if (!p)
 		return CHQ_ENOENT;
+	was = p->class;
 	b->seq++;
-	p->class->changed = b->seq;
-	tell_affected(b, account, p->class, NULL);
-	count_roles(b, p->class, -1);
+	was->changed = b->seq;
+	count_roles(b, was, -1);
 	book_class_leave(b, p);
+	book_order_put(&b->order, account, NULL);
 	person_free(b, p);
+	tell_moved(b, account, was, NULL);
+	return 0;
+}
+
+unsigned
+book_account_roles(const struct book *b, uint64_t account, struct book_role *out)
+{
+	const struct book_person *p = book_person_find(b, account);
+
+	return p ? book_class_roles(p->class, out) : 0;
+}
+
+int
+book_present_set(struct book *b, uint64_t account, bool present)
+{
+	struct book_person *p = book_person_find(b, account);
+
+	if (!p)
+		return CHQ_ENOENT;
+	if (present)
+		return book_class_come(p);
+	book_class_go(b, p);
 	return 0;
 }

@@ -47,6 +47,7 @@ enum {
 	BOOK_DEPTH_MAX = 64, /* departments above each other */
 	BOOK_ROLES_MAX = 64, /* of one account */
 	BOOK_RULES_MAX = 4096,
+	BOOK_PAGE_MAX = 64, /* accounts of one answer */
 };
 
 struct book_class;
@@ -101,6 +102,17 @@ int book_account_set(struct book *b, uint64_t account, const struct book_role *r
 int book_account_remove(struct book *b, uint64_t account);
 
 bool book_account_known(const struct book *b, uint64_t account);
+
+/* Its roles, at most BOOK_ROLES_MAX, by rising department. Return: how many; 0 if it is not there. */
+unsigned book_account_roles(const struct book *b, uint64_t account, struct book_role *out);
+
+/**
+ * book_present_set() - note whether an account is present: who is told of a change is among those.
+ * One that is removed, or not there, is not.
+ *
+ * Return: 0; CHQ_ENOENT; CHQ_ENOMEM.
+ */
+int book_present_set(struct book *b, uint64_t account, bool present);
 size_t book_accounts(const struct book *b);
 size_t book_classes(const struct book *b);
 
@@ -137,6 +149,10 @@ void book_rules_unknown(const struct book *b, uint32_t *rule, uint32_t *dept);
  * them is not there. */
 unsigned book_rights(const struct book *b, uint64_t subject, uint64_t object);
 
+/* What a rule denies @subject towards @object, whatever others allow, so that not even friends have
+ * it: enum book_right together. Everything when one of them is not there. */
+unsigned book_denied(const struct book *b, uint64_t subject, uint64_t object);
+
 /**
  * book_explain() - the rule that decides one right.
  * @right: one of enum book_right.
@@ -159,17 +175,17 @@ int book_rule_reach(const struct book *b, uint32_t rule, size_t *subjects, size_
 int book_rules_idle(const struct book *b, uint32_t *idle, unsigned *n);
 
 /**
- * book_visible() - a page of the accounts towards which @subject has a right.
- * @after: the last account of the page before; 0 to begin.
- * @out:   room for @max.
- * @n:     receives how many; fewer than @max means the end.
+ * book_visible() - a page of the accounts towards which @subject has a right, by rising number.
+ * @right: any of these.
+ * @after: 0 to begin, then as left by the call before; 0 when there are no more.
+ * @out:   room for @max, at most BOOK_PAGE_MAX.
+ * @n:     receives how many, which may be none before the end: a call looks at a bounded number of
+ *         accounts.
  *
- * The order is the book's own. A page that follows a change may repeat or omit some; the caller sees
- * that book_version() is another one, and begins anew.
- * Return: 0; CHQ_ENOENT (no such subject); CHQ_ESTALE (@after is not among them any more: begin
- * anew); CHQ_ENOMEM.
+ * Whoever is visible throughout comes once, whatever changes between two pages.
+ * Return: 0; CHQ_ENOENT (no such subject); CHQ_EINVAL (@max); CHQ_ENOMEM.
  */
-int book_visible(struct book *b, uint64_t subject, unsigned right, uint64_t after, uint64_t *out,
+int book_visible(struct book *b, uint64_t subject, unsigned right, uint64_t *after, uint64_t *out,
 		 size_t max, size_t *n);
 
 /* How many those are. */
@@ -181,19 +197,56 @@ size_t book_visible_count(struct book *b, uint64_t subject, unsigned right);
  */
 uint64_t book_version(struct book *b, uint64_t subject);
 
+/* --- classes, for who goes by them instead of by people --- */
+
+/* An account's class, or NULL. Valid until the next change of rules or of the tree. */
+const struct book_class *book_class_of(const struct book *b, uint64_t account);
+
+/* The class of this index, below book_classes(). Indices stay until the next change of rules or tree. */
+const struct book_class *book_class_at(const struct book *b, size_t index);
+
+/* What members of one class may do towards those of another. */
+unsigned book_class_rights(const struct book *b, const struct book_class *subject,
+			   const struct book_class *object);
+
+/* What rules deny them, whatever others allow. */
+unsigned book_class_denied(const struct book *b, const struct book_class *subject,
+			   const struct book_class *object);
+
+/* The members of a class, in no order. Valid until the next change. */
+const uint64_t *book_class_members(const struct book_class *c, size_t *n);
+
+/* Those that are present. An account that goes is replaced by the last one. */
+const uint64_t *book_class_present(const struct book_class *c, size_t *n);
+
+/* The departments of its members. Return: how many, at most BOOK_ROLES_MAX. */
+unsigned book_class_roles(const struct book_class *c, struct book_role *out);
+
 /* --- what a change means to others --- */
 
 /*
- * Called after a change of one account, for every class of subjects whose rights towards it became
- * others. @was, @is: enum book_right together. book_class_members() tells whom that concerns.
+ * Who may not do everything any more that he could towards somebody, as subjects or, where that is
+ * fewer, as objects. Friends may what no rule denies, so what is denied anew counts as well.
  */
-typedef void book_affected_fn(struct book *b, const struct book_class *subjects, uint64_t account,
-			      unsigned was, unsigned is, void *arg);
+struct book_lost {
+	bool everybody; /* too many, or nobody knows */
+	bool objects;	/* the accounts are those towards whom something was lost */
+	uint64_t *accounts;
+	size_t n;
+};
 
-/* Called after a change that may concern everybody: of rules, or of the tree of departments. */
-typedef void book_all_affected_fn(struct book *b, void *arg);
+enum { BOOK_LOST_MAX = 10000 }; /* accounts; beyond it, everybody */
 
-void book_watch(struct book *b, book_affected_fn *one, book_all_affected_fn *all, void *arg);
+struct book_watch {
+	/* Called after a change of one account: it was in the class @was, and is in @is. Both may be
+	 * NULL, for an account that is new or removed. */
+	void (*moved)(struct book *b, uint64_t account, const struct book_class *was,
+		      const struct book_class *is, void *arg);
+	/* Called after a change that may concern everybody: of rules, or of the tree of departments.
+	 * @lost: of the right to write. */
+	void (*all)(struct book *b, const struct book_lost *lost, void *arg);
+	void *arg;
+};
 
-/* The members of a class. Valid until the next change. */
-const uint64_t *book_class_members(const struct book_class *c, size_t *n);
+/* One watches; NULL: nobody. Copied. */
+void book_watch(struct book *b, const struct book_watch *w);

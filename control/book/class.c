@@ -108,7 +108,8 @@ book_class_free(struct book_class *c)
 	free(c->subject);
 	free(c->object);
 	free(c->members);
-	free(c->seen);
+	free(c->present);
+	free(c->towards);
 	free(c);
 }
 
@@ -188,22 +189,58 @@ book_classes_purge(struct book *b)
 			class_drop(b, b->classes[i]);
 }
 
-int
-book_class_join(struct book_class *c, struct book_person *p)
+/* Room for one more in a list. Return: false without memory. */
+static bool
+accounts_room(uint64_t **list, size_t n, size_t *cap)
 {
-	if (c->n == c->cap) {
-		size_t cap = c->cap ? c->cap * 2 : MEMBERS_0;
-		uint64_t *members = realloc(c->members, cap * sizeof(uint64_t));
+	size_t more = *cap ? *cap * 2 : MEMBERS_0;
+	uint64_t *at;
 
-		if (!members)
-			return CHQ_ENOMEM;
-		c->members = members;
-		c->cap = cap;
-	}
+	if (n < *cap)
+		return true;
+	at = realloc(*list, more * sizeof(uint64_t));
+	if (!at)
+		return false;
+	*list = at;
+	*cap = more;
+	return true;
+}
+
+static void
+present_add(struct book_class *c, struct book_person *p)
+{
+	c->present[c->n_present++] = p->account;
+	p->present = c->n_present;
+}
+
+int
+book_class_join(struct book *b, struct book_class *c, struct book_person *p)
+{
+	bool present = p->present != 0;
+
+	if (!accounts_room(&c->members, c->n, &c->cap) ||
+	    (present && !accounts_room(&c->present, c->n_present, &c->cap_present)))
+		return CHQ_ENOMEM;
 	p->class = c;
 	p->pos = c->n;
 	c->members[c->n++] = p->account;
+	if (present)
+		present_add(c, p);
+	book_order_put(&b->order, p->account, c);
 	return 0;
+}
+
+/* Take out of the list of those present who is there as @p says. */
+static void
+present_drop(struct book *b, const struct book_person *p)
+{
+	struct book_class *c = p->class;
+	uint64_t last = c->present[--c->n_present];
+
+	if (last != p->account) {
+		c->present[p->present - 1] = last;
+		book_person_find(b, last)->present = p->present;
+	}
 }
 
 void
@@ -216,12 +253,49 @@ book_class_leave(struct book *b, const struct book_person *p)
 		c->members[p->pos] = last;
 		book_person_find(b, last)->pos = p->pos;
 	}
+	if (p->present)
+		present_drop(b, p);
+}
+
+int
+book_class_come(struct book_person *p)
+{
+	struct book_class *c = p->class;
+
+	if (p->present)
+		return 0;
+	if (!accounts_room(&c->present, c->n_present, &c->cap_present))
+		return CHQ_ENOMEM;
+	present_add(c, p);
+	return 0;
+}
+
+void
+book_class_go(struct book *b, struct book_person *p)
+{
+	if (p->present)
+		present_drop(b, p);
+	p->present = 0;
 }
 
 size_t
 book_classes(const struct book *b)
 {
 	return b->n_classes;
+}
+
+const struct book_class *
+book_class_of(const struct book *b, uint64_t account)
+{
+	const struct book_person *p = book_person_find(b, account);
+
+	return p ? p->class : NULL;
+}
+
+const struct book_class *
+book_class_at(const struct book *b, size_t index)
+{
+	return index < b->n_classes ? b->classes[index] : NULL;
 }
 
 const uint64_t *
@@ -231,42 +305,68 @@ book_class_members(const struct book_class *c, size_t *n)
 	return c->members;
 }
 
-unsigned
-book_class_rights(const struct book *b, const struct book_class *subject,
-		  const struct book_class *object)
+const uint64_t *
+book_class_present(const struct book_class *c, size_t *n)
 {
-	const uint64_t *allow = b->speaks, *deny = b->speaks + (size_t)BOOK_RIGHTS * b->words;
-	unsigned rights = 0, denied = 0;
+	*n = c->n_present;
+	return c->present;
+}
+
+unsigned
+book_class_roles(const struct book_class *c, struct book_role *out)
+{
+	for (unsigned i = 0; i < c->n_roles; i++)
+		out[i] = (struct book_role){ .dept = (uint32_t)(c->key[i] >> 1),
+					     .manager = c->key[i] & 1 };
+	return c->n_roles;
+}
+
+/* What rules of a table (allowing, or denying) say of two classes. */
+static unsigned
+class_said(const struct book *b, const uint64_t *speaks, const struct book_class *subject,
+	   const struct book_class *object)
+{
+	unsigned rights = 0;
 
 	for (unsigned w = 0; w < b->words; w++) {
 		uint64_t both = subject->subject[w] & object->object[w];
 
-		for (unsigned r = 0; both && r < BOOK_RIGHTS; r++) {
-			if (both & allow[(size_t)r * b->words + w])
+		for (unsigned r = 0; both && r < BOOK_RIGHTS; r++)
+			if (both & speaks[(size_t)r * b->words + w])
 				rights |= 1U << r;
-			if (both & deny[(size_t)r * b->words + w])
-				denied |= 1U << r;
-		}
 	}
-	return rights & ~denied;
+	return rights;
+}
+
+unsigned
+book_class_denied(const struct book *b, const struct book_class *subject,
+		  const struct book_class *object)
+{
+	return class_said(b, b->speaks + (size_t)BOOK_RIGHTS * b->words, subject, object);
+}
+
+unsigned
+book_class_rights(const struct book *b, const struct book_class *subject,
+		  const struct book_class *object)
+{
+	unsigned rights = class_said(b, b->speaks, subject, object);
+
+	return rights ? rights & ~book_class_denied(b, subject, object) : 0;
 }
 
 int
 book_class_look(struct book *b, struct book_class *c)
 {
-	struct book_class **seen;
-	unsigned n = 0;
+	uint8_t *towards;
 
-	if (c->seen_seq == b->classes_seq && c->seen)
+	if (c->towards_seq == b->classes_seq && c->towards)
 		return 0;
-	seen = realloc(c->seen, (b->n_classes + 1) * sizeof(struct book_class *));
-	if (!seen)
+	towards = realloc(c->towards, b->n_classes + 1);
+	if (!towards)
 		return CHQ_ENOMEM;
+	c->towards = towards;
 	for (unsigned i = 0; i < b->n_classes; i++)
-		if (book_class_rights(b, c, b->classes[i]))
-			seen[n++] = b->classes[i];
-	c->seen = seen;
-	c->n_seen = n;
-	c->seen_seq = b->classes_seq;
+		towards[i] = (uint8_t)book_class_rights(b, c, b->classes[i]);
+	c->towards_seq = b->classes_seq;
 	return 0;
 }

@@ -100,6 +100,7 @@ int
 book_dept_move(struct book *b, uint32_t id, uint32_t parent)
 {
 	struct book_dept *d = book_dept_find(b, id), *above = book_dept_find(b, parent), *was;
+	struct book_before *before;
 	int rc;
 
 	if (!d || (parent && !above))
@@ -112,10 +113,13 @@ book_dept_move(struct book *b, uint32_t id, uint32_t parent)
 	if (depth_of(above) + height_of(b, d) > BOOK_DEPTH_MAX)
 		return CHQ_EFULL;
 	was = d->parent;
+	before = book_lost_begin(b);
 	hang_under(d, above);
-	rc = book_all_changed(b);
-	if (rc)
+	rc = book_all_changed(b, before);
+	if (rc) {
 		hang_under(d, was);
+		book_lost_cancel(before);
+	}
 	return rc;
 }
 

@@ -141,7 +141,7 @@ person_reclass(struct book *b, struct book_person *p)
 		return 0;
 	memcpy(words, p->class->key, p->class->n_roles * sizeof(uint64_t));
 	c = book_class_get(b, words, p->class->n_roles, alone);
-	if (!c || book_class_join(c, p) != 0)
+	if (!c || book_class_join(b, c, p) != 0)
 		return CHQ_ENOMEM;
 	book_class_leave(b, &old);
 	return 0;
@@ -149,22 +149,27 @@ person_reclass(struct book *b, struct book_person *p)
 
 /* Everybody's versions are new; who watches is told. */
 static void
-all_told(struct book *b)
+all_told(struct book *b, struct book_before *was)
 {
+	struct book_lost lost = { .everybody = false };
+
+	if (b->watch.all)
+		book_lost_end(b, was, &lost);
 	book_classes_purge(b);
 	b->seq++;
 	b->all_seq = b->classes_seq = b->seq;
-	if (b->all_fn)
-		b->all_fn(b, b->watch_arg);
+	if (b->watch.all)
+		b->watch.all(b, &lost, b->watch.arg);
+	free(lost.accounts);
 }
 
 int
-book_all_changed(struct book *b)
+book_all_changed(struct book *b, struct book_before *was)
 {
 	int rc = book_classes_sort(b);
 
 	if (!rc)
-		all_told(b);
+		all_told(b, was);
 	return rc;
 }
 
@@ -186,10 +191,12 @@ reclass_all(struct book *b)
 int
 book_rules_set(struct book *b, const struct book_rule *rules, unsigned n)
 {
+	struct book_before *was = NULL;
 	struct ruleset s;
 	int rc = ruleset_make(b, &s, rules, n);
 
 	if (!rc) {
+		was = book_lost_begin(b);
 		ruleset_swap(b, &s);
 		/* Every class has room for the bits before a class is sorted by the new rules. */
 		rc = book_classes_sort(b);
@@ -203,7 +210,9 @@ book_rules_set(struct book *b, const struct book_rule *rules, unsigned n)
 	}
 	ruleset_deinit(&s);
 	if (!rc)
-		all_told(b); /* every class is sorted already */
+		all_told(b, was); /* every class is sorted already */
+	else
+		book_lost_cancel(was);
 	return rc;
 }
 
@@ -263,6 +272,15 @@ book_rights(const struct book *b, uint64_t subject, uint64_t object)
 	if (!s || !o || s == o)
 		return 0;
 	return book_class_rights(b, s->class, o->class);
+}
+
+unsigned
+book_denied(const struct book *b, uint64_t subject, uint64_t object)
+{
+	const struct book_person *s = book_person_find(b, subject);
+	const struct book_person *o = book_person_find(b, object);
+
+	return s && o ? book_class_denied(b, s->class, o->class) : BOOK_ALL;
 }
 
 /* The first rule that speaks of both classes; NULL if none does. */

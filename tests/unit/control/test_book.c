@@ -258,31 +258,46 @@ struct affected {
 	unsigned calls, all;
 	uint64_t account;
 	unsigned was[64], is[64]; /* by account of the subjects */
+	bool everybody, objects;
+	bool lost[64];
+	size_t n_lost;
 };
 
 static void
-note_affected(struct book *b, const struct book_class *subjects, uint64_t account, unsigned was,
-	      unsigned is, void *arg)
+note_moved(struct book *b, uint64_t account, const struct book_class *was,
+	   const struct book_class *is, void *arg)
 {
 	struct affected *a = arg;
-	const uint64_t *members;
-	size_t n;
 
-	(void)b;
 	a->calls++;
 	a->account = account;
-	members = book_class_members(subjects, &n);
-	for (size_t i = 0; i < n; i++) {
-		a->was[members[i]] = was;
-		a->is[members[i]] = is;
+	for (uint64_t i = 0; i < 64; i++) {
+		const struct book_class *s = book_class_of(b, i);
+
+		a->was[i] = s && was ? book_class_rights(b, s, was) : 0;
+		a->is[i] = s && is ? book_class_rights(b, s, is) : 0;
 	}
 }
 
 static void
-note_all(struct book *b, void *arg)
+note_all(struct book *b, const struct book_lost *lost, void *arg)
 {
+	struct affected *a = arg;
+
 	(void)b;
-	((struct affected *)arg)->all++;
+	a->all++;
+	a->everybody = lost->everybody;
+	a->objects = lost->objects;
+	a->n_lost = lost->n;
+	memset(a->lost, 0, sizeof(a->lost));
+	for (size_t i = 0; i < lost->n; i++)
+		a->lost[lost->accounts[i]] = true;
+}
+
+static void
+watch(struct book *b, struct affected *a)
+{
+	book_watch(b, &(struct book_watch){ .moved = note_moved, .all = note_all, .arg = a });
 }
 
 static void
@@ -295,10 +310,11 @@ exactly_those_whose_rights_changed_are_told(void **state)
 	(void)state;
 	staff(b);
 	rules_of_the_paper(b);
-	book_watch(b, note_affected, note_all, &a);
+	watch(b, &a);
 	for (uint64_t i = 0; i < 64; i++)
 		versions[i] = book_version(b, i);
 	put(b, 31, DEV, false); /* from marketing */
+	assert_int_equal(a.calls, 1);
 	assert_int_equal(a.account, 31);
 	assert_int_equal(a.all, 0);
 	for (uint64_t i = 0; i < 64; i++) {
@@ -313,6 +329,129 @@ exactly_those_whose_rights_changed_are_told(void **state)
 	assert_true(book_version(b, 31) != versions[31]);
 	rules_of_the_paper(b);
 	assert_int_equal(a.all, 1);
+	assert_int_equal(a.n_lost, 0);
+	assert_false(a.everybody);
+	book_free(b);
+}
+
+/* Who lost the right to write by a change from rules @was to @is: nobody else is named. */
+static void
+expect_lost(const struct book_rule *was, unsigned n_was, const struct book_rule *is, unsigned n_is,
+	    bool objects, const uint64_t *who, size_t n)
+{
+	struct affected a = { 0 };
+	struct book *b = company();
+
+	staff(b);
+	assert_int_equal(book_rules_set(b, was, n_was), 0);
+	watch(b, &a);
+	assert_int_equal(book_rules_set(b, is, n_is), 0);
+	assert_false(a.everybody);
+	assert_int_equal(a.n_lost, n);
+	if (n)
+		assert_int_equal(a.objects, objects);
+	for (size_t i = 0; i < n; i++)
+		assert_true(a.lost[who[i]]);
+	book_free(b);
+}
+
+static void
+who_loses_the_right_to_write_by_a_rule_is_named_on_the_smaller_side(void **state)
+{
+	static struct book_atom all = { .kind = BOOK_ATOM_EVERYBODY }, dev = { .id = DEV },
+				sales = { .id = SALES },
+				one = { .kind = BOOK_ATOM_ACCOUNT, .id = 20 };
+	struct book_rule allow = { 1, false, BOOK_ALL, { &all, 1 }, { &all, 1 } };
+	struct book_rule see = { 1, false, BOOK_SEE, { &all, 1 }, { &all, 1 } };
+	struct book_rule dev_all = { 2, false, BOOK_ALL, { &dev, 1 }, { &all, 1 } };
+	struct book_rule no_sales = { 2, true, BOOK_MESSAGE, { &all, 1 }, { &sales, 1 } };
+	struct book_rule no_one = { 2, true, BOOK_MESSAGE, { &one, 1 }, { &all, 1 } };
+	const struct book_rule with_sales[] = { allow, no_sales }, with_one[] = { allow, no_one };
+	const struct book_rule twice[] = { allow, dev_all };
+
+	(void)state;
+	expect_lost(&allow, 1, with_sales, 2, true, (const uint64_t[]){ 20, 21 }, 2);
+	expect_lost(with_sales, 2, &allow, 1, false, NULL, 0);
+	expect_lost(&allow, 1, with_one, 2, false, (const uint64_t[]){ 20 }, 1);
+	expect_lost(with_one, 2, &allow, 1, false, NULL, 0);
+	expect_lost(&dev_all, 1, &see, 1, false, (const uint64_t[]){ 10, 11 }, 2);
+	expect_lost(twice, 2, &allow, 1, false, NULL, 0); /* another rule still allows it */
+	expect_lost(NULL, 0, &allow, 1, false, NULL, 0);
+	/* Nobody was allowed, but friends lose it. */
+	expect_lost(NULL, 0, &no_one, 1, false, (const uint64_t[]){ 20 }, 1);
+}
+
+static void
+those_present_are_known_by_class_and_follow_their_account(void **state)
+{
+	struct book *b = company();
+	const uint64_t *who;
+	size_t n;
+
+	(void)state;
+	staff(b);
+	assert_int_equal(book_present_set(b, 99, true), CHQ_ENOENT);
+	assert_int_equal(book_present_set(b, 10, true), 0);
+	assert_int_equal(book_present_set(b, 11, true), 0);
+	assert_int_equal(book_present_set(b, 11, true), 0);
+	book_class_present(book_class_of(b, 11), &n);
+	put(b, 11, SALES, false);
+	who = book_class_present(book_class_of(b, 11), &n);
+	assert_true(n == 1 && who[0] == 11);
+	assert_int_equal(book_present_set(b, 11, false), 0);
+	book_class_present(book_class_of(b, 11), &n);
+	assert_int_equal(n, 0);
+	assert_int_equal(book_account_remove(b, 10), 0);
+	put(b, 10, DEV, false); /* one that comes back is not present */
+	book_class_present(book_class_of(b, 10), &n);
+	assert_int_equal(n, 0);
+	book_free(b);
+}
+
+static void
+what_is_denied_is_told_apart_from_what_nobody_allows(void **state)
+{
+	static struct book_atom dev = { .id = DEV }, sales = { .id = SALES };
+	struct book_rule deny = { 1, true, BOOK_MESSAGE | BOOK_P2P, { &dev, 1 }, { &sales, 1 } };
+	struct book *b = company();
+
+	(void)state;
+	staff(b);
+	assert_int_equal(book_denied(b, 10, 20), 0);
+	assert_int_equal(book_rules_set(b, &deny, 1), 0);
+	assert_int_equal(book_denied(b, 10, 20), BOOK_MESSAGE | BOOK_P2P);
+	assert_int_equal(book_denied(b, 20, 10), 0);
+	assert_int_equal(book_rights(b, 10, 20), 0);
+	assert_int_equal(book_denied(b, 10, 99), BOOK_ALL); /* nobody */
+	book_free(b);
+}
+
+static void
+a_walk_over_many_visible_people_comes_by_each_once_whatever_moves(void **state)
+{
+	enum { MANY = 10000 };
+	static struct book_atom all = { .kind = BOOK_ATOM_EVERYBODY };
+	struct book_rule allow = { 1, false, BOOK_SEE, { &all, 1 }, { &all, 1 } };
+	static uint8_t seen[MANY + 1];
+	uint64_t page[BOOK_PAGE_MAX], after = 0;
+	struct book *b = company();
+	size_t n;
+
+	(void)state;
+	for (uint64_t i = 1; i <= MANY; i++)
+		put(b, i, i % 2 ? DEV : SALES, false);
+	assert_int_equal(book_rules_set(b, &allow, 1), 0);
+	for (unsigned round = 1;; round++) {
+		assert_int_equal(book_visible(b, 5000, BOOK_SEE, &after, page, BOOK_PAGE_MAX, &n),
+				 0);
+		for (size_t i = 0; i < n; i++)
+			seen[page[i]]++;
+		if (!after)
+			break;
+		put(b, round * 37 % MANY + 1, round % 2 ? SALES : DEV, false);
+	}
+	for (uint64_t i = 1; i <= MANY; i++)
+		assert_int_equal(seen[i], i != 5000);
 	book_free(b);
 }
 
@@ -329,6 +468,11 @@ main(void)
 		cmocka_unit_test(tree_is_as_deep_as_it_may_be_and_no_deeper),
 		cmocka_unit_test(refused_rules_leave_those_before),
 		cmocka_unit_test(exactly_those_whose_rights_changed_are_told),
+		cmocka_unit_test(
+			who_loses_the_right_to_write_by_a_rule_is_named_on_the_smaller_side),
+		cmocka_unit_test(those_present_are_known_by_class_and_follow_their_account),
+		cmocka_unit_test(what_is_denied_is_told_apart_from_what_nobody_allows),
+		cmocka_unit_test(a_walk_over_many_visible_people_comes_by_each_once_whatever_moves),
 	};
 	return cmocka_run_group_tests_name("control/book", tests, NULL, NULL);
 }
