@@ -21,6 +21,8 @@ enum {
 	HELLO_QUEUE_MAX = 1024,
 	HASH_QUEUE_MAX =
 		64, /* beyond it clients are told to come again: at 20 ms each, they would wait long */
+	TASK_THREADS = 2,
+	TASK_QUEUE_MAX = 16,
 	HELLO_CACHE_MAX = 16384,
 	LIMIT_KEYS_MAX = 65536,
 	CERT_WARN_DAYS = 30,
@@ -110,6 +112,7 @@ control_tables_init(struct control *ctl)
 	const struct chq_conf_rate *address = &ctl->conf->limits.login_failures_per_address;
 
 	sessions_init(&ctl->sessions);
+	chq_list_init(&ctl->tasks);
 	chq_list_init(&ctl->pushing);
 	chq_list_init(&ctl->enrolling);
 	views_init(&ctl->views);
@@ -138,7 +141,13 @@ control_pools_init(struct control *ctl)
 		return rc;
 	rc = pool_init(&ctl->hash_pool, &ctl->inbox, "chq-hash", threads, HASH_QUEUE_MAX);
 	if (rc)
-		pool_deinit(&ctl->hello_pool);
+		goto hello;
+	rc = pool_init(&ctl->task_pool, &ctl->inbox, "chq-task", TASK_THREADS, TASK_QUEUE_MAX);
+	if (!rc)
+		return CHQ_OK;
+	pool_deinit(&ctl->hash_pool);
+hello:
+	pool_deinit(&ctl->hello_pool);
 	return rc;
 }
 
@@ -251,6 +260,7 @@ control_start(struct control *ctl, struct event_base *base, const struct chq_sit
 	rc = control_serve(ctl, err);
 	if (!rc)
 		return CHQ_OK;
+	pool_deinit(&ctl->task_pool);
 	pool_deinit(&ctl->hash_pool);
 	pool_deinit(&ctl->hello_pool);
 inbox:
@@ -271,6 +281,8 @@ control_stop(struct control *ctl)
 	event_free(ctl->tick);
 	dp_link_deinit(&ctl->link);
 	ctl_server_quiet(ctl->ctl);
+	atomic_store_explicit(&ctl->ending, true, memory_order_relaxed);
+	pool_deinit(&ctl->task_pool);
 	pool_deinit(&ctl->hash_pool);
 	pool_deinit(&ctl->hello_pool);
 	loop_inbox_run(&ctl->inbox);

@@ -5,6 +5,7 @@
  * all; pools and the store's writer see only what is handed to them.
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -72,6 +73,9 @@ struct control {
 	struct loop_inbox inbox;
 	struct pool hello_pool; /* public-key operations */
 	struct pool hash_pool;	/* Argon2id */
+	struct pool task_pool;	/* operators' long work */
+	struct chq_list tasks;	/* of it, under way */
+	_Atomic bool ending;	/* loop's thread sets it, long work gives up; relaxed */
 	struct store *store;
 	struct store_reader *reader; /* the loop's own */
 	struct book *book;	     /* address book; follows the store */

@@ -184,8 +184,20 @@ ctl_change_job(struct store_txn *txn, struct write_op *op)
 {
 	struct ctl_change *c = CHQ_CONTAINER_OF(op, struct ctl_change, op);
 
+	struct store_audit *a = &c->audit;
+	int rc;
+
 	c->fault.err = CHQ_OK;
-	return c->job(txn, c);
+	rc = c->job(txn, c);
+	if (rc)
+		return rc;
+	a->account = c->account ? c->account : a->account;
+	a->peer = c->peer ? c->peer : a->peer;
+	if (*c->audit_old)
+		memcpy(a->old, c->audit_old, sizeof(a->old));
+	if (*c->audit_new)
+		memcpy(a->new, c->audit_new, sizeof(a->new));
+	return store_audit_append(txn, a);
 }
 
 void
@@ -212,6 +224,8 @@ ctl_change_done(struct write_op *op, int rc)
 		ctl_change_free(c);
 		return;
 	}
+	c->call->audit.number = c->audit.number;
+	memcpy(c->call->audit.hash, c->audit.hash, sizeof(c->audit.hash));
 	c->done(c);
 	if (c->waiting == 0)
 		ctl_change_free(c);
@@ -224,6 +238,7 @@ ctl_change_submit(struct ctl_change *c)
 
 	c->op.job = ctl_change_job;
 	c->op.done = ctl_change_done;
+	audit_of_call(c->call, &c->audit);
 	rc = write_submit(c->call->ctl, &c->op);
 	if (!rc)
 		return;

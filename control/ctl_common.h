@@ -2,6 +2,7 @@
 
 /* What several handlers need. */
 
+#include "control/audit.h"
 #include "control/ctl_server.h"
 #include "control/write.h"
 #include "store/types.h"
@@ -55,6 +56,11 @@ struct ctl_change {
 	const char *field; /* that a refusal names, or NULL */
 	struct chq_ctl_error
 		fault; /* of a job, when it knows better: its code says whether it is set */
+
+	/* What was and what is, for the audit record: a job may say it. Else the new is the request's
+	 * options. */
+	char audit_old[STORE_AUDIT_TEXT_MAX_BYTES + 1], audit_new[STORE_AUDIT_TEXT_MAX_BYTES + 1];
+	struct store_audit audit; /* made by ctl_change_submit(), completed behind the job */
 
 	/* Input and results of the jobs. */
 	uint64_t account, peer, now_ms;

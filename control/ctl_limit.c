@@ -152,6 +152,10 @@ limits_take(struct ctl_call *call, const struct chq_conf_limits *next, const str
 		ctl_refuse_code(call, CHQ_EUNAVAIL, NULL);
 		return;
 	}
+	snprintf(call->audit_old, sizeof(call->audit_old), "%llu%s",
+		 (unsigned long long)limit_get(&was, n), n->unit);
+	snprintf(call->audit_new, sizeof(call->audit_new), "%llu%s",
+		 (unsigned long long)limit_get(next, n), n->unit);
 	CHQ_LOG_WARN("limit-set", "limit=%s from=%llu to=%llu uid=%u pid=%d", n->name,
 		     (unsigned long long)limit_get(&was, n), (unsigned long long)limit_get(next, n),
 		     call->uid, call->pid);

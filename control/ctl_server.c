@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/unix_listen.h"
+#include "control/audit.h"
 #include "control/control.h"
 #include "control/ctl_verbs.h"
 
@@ -109,12 +111,17 @@ call_free(struct ctl_call *call)
 static void
 call_audit(const struct ctl_call *call, int err)
 {
+	char hash[2 * STORE_AUDIT_HASH_BYTES + 1];
+
 	if (!call->req.verb || call->req.verb->class != CHQ_CTL_WRITE)
 		return;
-	CHQ_LOG_INFO("audit", "uid=%u pid=%d noun=%s verb=%s account=%llu peer=%llu result=%s",
+	chq_hex_encode(hash, call->audit.hash, sizeof(call->audit.hash));
+	CHQ_LOG_INFO("audit",
+		     "uid=%u pid=%d noun=%s verb=%s account=%llu peer=%llu result=%s head=%llu:%s",
 		     call->uid, call->pid, call->req.verb->noun, call->req.verb->verb,
 		     (unsigned long long)call->account, (unsigned long long)call->peer,
-		     chq_errname(err));
+		     chq_errname(err), (unsigned long long)call->audit.number,
+		     call->audit.number ? hash : "-");
 }
 
 static void client_next(struct ctl_client *c);
@@ -148,15 +155,29 @@ call_refuse(struct ctl_call *call, const struct chq_ctl_error *e)
 	call_end(call, chq_ctl_answer_error(call->req.id, e), e->err);
 }
 
+static void
+call_recorded(struct ctl_call *call, char *line, int err)
+{
+	if (!err) {
+		call_end(call, line, CHQ_OK);
+		return;
+	}
+	chq_ctl_line_free(line);
+	ctl_refuse(call, CHQ_EPARTIAL, NULL, "done, but there is no audit record of it: %s",
+		   chq_strerror(err));
+}
+
 void
 ctl_answer(struct ctl_call *call, json_t *data, const char *cursor)
 {
 	char *line = chq_ctl_answer_ok(call->req.id, data, cursor);
 
-	if (line)
-		call_end(call, line, CHQ_OK);
-	else
+	if (!line)
 		ctl_refuse_code(call, CHQ_ETOOBIG, NULL);
+	else if (audit_is_due(call))
+		audit_record(call, line, call_recorded);
+	else
+		call_end(call, line, CHQ_OK);
 }
 
 void

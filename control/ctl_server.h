@@ -3,14 +3,15 @@
 /*
  * The operators' socket: JSON lines as proto/ctl.h says. A client has one request at a time, answered
  * in order. Clients are bounded in number; those that send half a line or do not read are cut off.
- * Who may connect is what the socket's mode and group say; who did is in the audit line of every
- * change.
+ * Who may connect is what the socket's mode and group say; who did is in the record of every
+ * change (audit.h).
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "proto/ctl.h"
+#include "store/audit.h"
 
 struct control;
 struct control_error;
@@ -28,7 +29,10 @@ struct ctl_call {
 	struct chq_ctl_request req;
 	uint32_t uid;
 	int32_t pid;
-	uint64_t account, peer; /* whom it concerns, for the audit line; 0: nobody */
+	uint64_t account, peer;	       /* whom it concerns, for the audit record; 0: nobody */
+	struct store_audit_head audit; /* its record; number 0: none yet */
+	/* For the record of a verb that is no ctl_change: what was, what is; may stay empty. */
+	char audit_old[STORE_AUDIT_TEXT_MAX_BYTES + 1], audit_new[STORE_AUDIT_TEXT_MAX_BYTES + 1];
 };
 
 /* Take up a request; its arguments were counted. */

@@ -131,6 +131,19 @@ store_env_map_bytes(const struct store_env *e)
 	return info.me_mapsize;
 }
 
+size_t
+store_env_used_bytes(const struct store_env *e)
+{
+	MDB_envinfo info = { .me_mapsize = 0 };
+	MDB_stat st = { .ms_psize = 0 };
+
+	if (e->env) {
+		mdb_env_info(e->env, &info);
+		mdb_env_stat(e->env, &st);
+	}
+	return (info.me_last_pgno + 1) * st.ms_psize;
+}
+
 int
 store_env_grow(struct store_env *e)
 {

@@ -75,6 +75,9 @@ int store_env_grow(struct store_env *e);
 
 size_t store_env_map_bytes(const struct store_env *e);
 
+/* Bytes of the file up to its last page. */
+size_t store_env_used_bytes(const struct store_env *e);
+
 /**
  * store_txn_begin() - begin a transaction.
  * @parent: a write transaction to nest in, or NULL.

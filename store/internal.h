@@ -32,6 +32,9 @@ struct store_writer {
 	struct store_job batch[STORE_BATCH_MAX];
 	bool failing; /* the last commit failed: said once, not for each batch */
 
+	/* Any thread sets it, the writer takes it: have room before the next batch. */
+	_Atomic bool make_room;
+
 	/* Counters: relaxed. Writer: writer thread, but @refused any thread. Readers: any. */
 	_Atomic uint64_t jobs, jobs_failed, refused, commits, commits_failed, split, grown,
 		reopened;
@@ -54,6 +57,14 @@ struct store {
 	pthread_mutex_t readers_lock; /* over the list, inside env_lock */
 	struct chq_list readers;
 
+	/*
+	 * Snapshots of seconds and more: counted, so that whoever must have env_lock exclusively
+	 * waits for their end before he asks for it, and short readers do not wait with him.
+	 */
+	pthread_mutex_t long_lock; /* over the number, outside env_lock */
+	pthread_cond_t long_ended;
+	unsigned long_readers;
+
 	struct store_writer writer;
 	uint64_t epoch;
 	int lock_fd;
@@ -62,6 +73,10 @@ struct store {
 
 /* Close every reader's slot, for a reopen. The caller holds env_lock exclusively. */
 void store_readers_detach(struct store *st);
+
+/* env_lock exclusively, when no long snapshot is held; and give it back. Thread: writer. */
+void store_env_seize(struct store *st);
+void store_env_yield(struct store *st);
 
 /**
  * store_env_ready() - open the environment, bring its schema up to date, open its tables.

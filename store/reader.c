@@ -74,3 +74,55 @@ store_readers_detach(struct store *st)
 	}
 	pthread_mutex_unlock(&st->readers_lock);
 }
+
+static int
+nothing(struct store_txn *t, void *arg)
+{
+	(void)t;
+	(void)arg;
+	return 0;
+}
+
+int
+store_read_begin_long(struct store_reader *r, struct store_txn **txn)
+{
+	struct store *st = r->st;
+	int rc;
+
+	atomic_store_explicit(&st->writer.make_room, true, memory_order_relaxed);
+	store_write_sync(st, nothing, NULL); /* without room it goes as well, until it is needed */
+	pthread_mutex_lock(&st->long_lock);
+	rc = store_read_begin(r, txn);
+	if (rc == 0)
+		st->long_readers++;
+	pthread_mutex_unlock(&st->long_lock);
+	return rc;
+}
+
+void
+store_read_end_long(struct store_reader *r)
+{
+	struct store *st = r->st;
+
+	store_read_end(r);
+	pthread_mutex_lock(&st->long_lock);
+	if (--st->long_readers == 0)
+		pthread_cond_signal(&st->long_ended);
+	pthread_mutex_unlock(&st->long_lock);
+}
+
+void
+store_env_seize(struct store *st)
+{
+	pthread_mutex_lock(&st->long_lock);
+	while (st->long_readers > 0)
+		pthread_cond_wait(&st->long_ended, &st->long_lock);
+	pthread_rwlock_wrlock(&st->env_lock);
+}
+
+void
+store_env_yield(struct store *st)
+{
+	pthread_rwlock_unlock(&st->env_lock);
+	pthread_mutex_unlock(&st->long_lock);
+}

@@ -3,7 +3,8 @@
 /*
  * Reading: a snapshot of what was committed last, taken and given back within one piece of work.
  * Readers never wait for a commit. They keep the map from growing while they hold a snapshot, so a
- * snapshot is held for microseconds to milliseconds, never over a wait for something else.
+ * snapshot is held for microseconds to milliseconds, never over a wait for something else; who needs one
+ * for longer says so by store_read_begin_long().
  */
 
 struct store;
@@ -32,3 +33,14 @@ void store_reader_close(struct store_reader *r);
  */
 int store_read_begin(struct store_reader *r, struct store_txn **txn);
 void store_read_end(struct store_reader *r);
+
+/**
+ * store_read_begin_long() - take a snapshot for seconds or minutes: to check, to copy.
+ *
+ * Room is made for what may be written meanwhile. If that is not enough, writing waits for this
+ * snapshot; other readers do not. What is deleted meanwhile is not used again until it ends.
+ * Thread: any but the writer and an event loop. Return: as store_read_begin(), and then
+ * store_read_end_long() must follow.
+ */
+int store_read_begin_long(struct store_reader *r, struct store_txn **txn);
+void store_read_end_long(struct store_reader *r);

@@ -119,6 +119,8 @@ init_locks(struct store *st)
 	pthread_rwlock_init(&st->env_lock, &attr);
 	pthread_rwlockattr_destroy(&attr);
 	pthread_mutex_init(&st->readers_lock, NULL);
+	pthread_mutex_init(&st->long_lock, NULL);
+	pthread_cond_init(&st->long_ended, NULL);
 	chq_list_init(&st->readers);
 }
 
@@ -126,6 +128,8 @@ static void
 release(struct store *st)
 {
 	store_env_close(&st->env);
+	pthread_cond_destroy(&st->long_ended);
+	pthread_mutex_destroy(&st->long_lock);
 	pthread_mutex_destroy(&st->readers_lock);
 	pthread_rwlock_destroy(&st->env_lock);
 	chq_lock_release(st->lock_fd);

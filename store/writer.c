@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "store/internal.h"
 
+#define ROOM_BYTES ((size_t)64 << 20)
+
 static void
 count(_Atomic uint64_t *counter, uint64_t n)
 {
@@ -80,13 +82,15 @@ grow_map(struct store *st)
 {
 	int rc;
 
-	pthread_rwlock_wrlock(&st->env_lock);
+	if (store_env_map_bytes(&st->env) >= st->env.opt.map_max_bytes)
+		return CHQ_EFULL;
+	store_env_seize(st);
 	rc = store_env_grow(&st->env);
 	if (rc == CHQ_ENOMEM) {
 		store_readers_detach(st);
 		store_env_close(&st->env);
 	}
-	pthread_rwlock_unlock(&st->env_lock);
+	store_env_yield(st);
 	if (rc == 0) {
 		count(&st->writer.grown, 1);
 		CHQ_LOG_INFO("store-map-grown", "bytes=%zu", store_env_map_bytes(&st->env));
@@ -103,11 +107,11 @@ reopen_if_panicked(struct store *st)
 
 	if (!store_env_panicked(&st->env))
 		return;
-	pthread_rwlock_wrlock(&st->env_lock);
+	store_env_seize(st);
 	store_readers_detach(st);
 	store_env_close(&st->env);
 	rc = store_env_ready(&st->env, &st->env.opt, false, &epoch);
-	pthread_rwlock_unlock(&st->env_lock);
+	store_env_yield(st);
 	count(&st->writer.reopened, 1);
 	CHQ_LOG_WARN("store-reopened", "error=%s", chq_errname(rc));
 }
@@ -163,6 +167,16 @@ answer(struct store *st, struct store_job *jobs, unsigned n)
 	}
 }
 
+/* So much that a long snapshot's time will hardly fill it: address space costs nothing. */
+static void
+make_room(struct store *st)
+{
+	size_t want = store_env_used_bytes(&st->env) * 2 + ROOM_BYTES;
+
+	while (store_env_map_bytes(&st->env) < want && grow_map(st) == 0)
+		;
+}
+
 static void
 do_batch(struct store *st, struct store_job *jobs, unsigned n)
 {
@@ -185,8 +199,11 @@ writer_main(void *arg)
 	struct store *st = arg;
 	unsigned n;
 
-	while ((n = queue_take(&st->writer)) > 0)
+	while ((n = queue_take(&st->writer)) > 0) {
+		if (atomic_exchange_explicit(&st->writer.make_room, false, memory_order_relaxed))
+			make_room(st);
 		do_batch(st, st->writer.batch, n);
+	}
 	return NULL;
 }
 

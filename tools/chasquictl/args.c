@@ -29,6 +29,7 @@ struct reading {
 	struct chq_ctl_error *e;
 	const char *noun, *word; /* word: the verb */
 	bool only_words;	 /* "--" was there */
+	bool form_said;		 /* -o was there */
 };
 
 static int
@@ -96,6 +97,7 @@ set_format(struct reading *r, const char *value)
 	for (int i = 0; i < TOOL_FORMAT__COUNT; i++) {
 		if (!strcmp(value, tool_formats[i])) {
 			r->a->format = (enum tool_format)i;
+			r->form_said = true;
 			return CHQ_OK;
 		}
 	}
@@ -284,6 +286,8 @@ finish(struct reading *r)
 		guess_verb(r);
 	if (!a->verb)
 		return unknown_command(r);
+	if (!r->form_said && !strcmp(a->verb->noun, "audit") && !strcmp(a->verb->verb, "export"))
+		a->format = TOOL_JSONL;
 	if (a->argc < a->verb->argc_min || a->argc > a->verb->argc_max)
 		return chq_ctl_error_set(r->e, CHQ_EUSAGE, NULL, "usage: chasquictl %s%s%s%s%s",
 					 a->verb->noun, *a->verb->verb ? " " : "", a->verb->verb,
