@@ -69,7 +69,7 @@ numbered_frame(uint8_t *buf, uint32_t from, uint32_t to, uint64_t seq, uint64_t 
 	uint8_t key[16];
 
 	numbered_key(to, NUMBERED_GRANT, key);
-	h.grant = chq_grant_make(chq_sipkey_load(key), CHQ_KIND_ACCOUNT, (uint64_t)from + 1,
+	h.grant = chq_grant_make(chq_sipkey_load(key), CHQ_KIND_ACCOUNT, (uint64_t)from + 1, 0,
 				 (uint64_t)to + 1, GRANT_DAY);
 	numbered_key(from, NUMBERED_IN, key);
 	chq_frame_build(buf, &h, payload, key);

@@ -25,7 +25,8 @@ grants_make(const struct control *ctl, uint64_t sender, const struct store_accou
 {
 	struct chq_sipkey key = grants_sipkey(ctl, to->id, to->grant_epoch);
 
-	return chq_grant_make(key, CHQ_KIND_ACCOUNT, sender, to->id, (uint16_t)(chq_day() + days));
+	return chq_grant_make(key, CHQ_KIND_ACCOUNT, sender, 0, to->id,
+			      (uint16_t)(chq_day() + days));
 }
 
 uint64_t
@@ -46,5 +47,5 @@ grants_valid(const struct control *ctl, uint64_t grant, uint64_t sender, uint64_
 {
 	struct chq_sipkey key = grants_sipkey(ctl, receiver, epoch);
 
-	return chq_grant_ok(grant, key, CHQ_KIND_ACCOUNT, sender, receiver, chq_day());
+	return chq_grant_ok(grant, key, CHQ_KIND_ACCOUNT, sender, 0, receiver, chq_day());
 }

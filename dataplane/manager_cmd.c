@@ -120,6 +120,14 @@ cmd_grant_key(struct chq_manager *m, const void *msg)
 }
 
 static void
+cmd_sender_epoch(struct chq_manager *m, const void *msg)
+{
+	const struct chq_dp_sender_epoch *c = msg;
+
+	answer_done(m, msg, chq_session_sender_epoch(m->t, c->account, c->sender_epoch));
+}
+
+static void
 cmd_deny(struct chq_manager *m, const void *msg)
 {
 	const struct chq_dp_deny *c = msg;
@@ -160,15 +168,11 @@ cmd_quota_get(struct chq_manager *m, const void *msg)
 
 /* After the greeting. Types that only the dataplane sends have no entry. */
 static void (*const commands[])(struct chq_manager *m, const void *msg) = {
-	[CHQ_DP_SERVER_SET] = cmd_server_set,
-	[CHQ_DP_DUMP] = cmd_dump,
-	[CHQ_DP_SESSION_OPEN] = cmd_session_open,
-	[CHQ_DP_SESSION_LOGIN] = cmd_session_login,
-	[CHQ_DP_SESSION_CLOSE] = cmd_session_close,
-	[CHQ_DP_GRANT_KEY] = cmd_grant_key,
-	[CHQ_DP_DENY] = cmd_deny,
-	[CHQ_DP_DGRAM_TX] = cmd_dgram_tx,
-	[CHQ_DP_FRAME_TX] = cmd_frame_tx,
+	[CHQ_DP_SERVER_SET] = cmd_server_set,	    [CHQ_DP_DUMP] = cmd_dump,
+	[CHQ_DP_SESSION_OPEN] = cmd_session_open,   [CHQ_DP_SESSION_LOGIN] = cmd_session_login,
+	[CHQ_DP_SESSION_CLOSE] = cmd_session_close, [CHQ_DP_GRANT_KEY] = cmd_grant_key,
+	[CHQ_DP_SENDER_EPOCH] = cmd_sender_epoch,   [CHQ_DP_DENY] = cmd_deny,
+	[CHQ_DP_DGRAM_TX] = cmd_dgram_tx,	    [CHQ_DP_FRAME_TX] = cmd_frame_tx,
 	[CHQ_DP_QUOTA_GET] = cmd_quota_get,
 };
 

@@ -113,6 +113,7 @@ chq_msg_session_info(union chq_msg *out, uint32_t req, const struct chq_tables *
 	i->state = s->state;
 	i->quota_class = s->quota_class;
 	memcpy(i->static_hash, c->static_hash, sizeof(i->static_hash));
+	i->sender_epoch = s->sender_epoch;
 }
 
 void

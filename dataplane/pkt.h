@@ -44,6 +44,7 @@ struct chq_pkt {
 	uint64_t to_ident;   /* rx_ident of the receiver when it was chosen */
 	uint16_t from_gen;   /* generation of the sender's slot when its tag was verified */
 	uint16_t refuse; /* enum chq_counter: to be dropped under it once it is no replay; 0 = not refused */
+	uint16_t from_epoch; /* the sender's epoch, read together with from_ident */
 	struct chq_path out; /* where to send, for CHQ_V_TX */
 	uint8_t verdict;     /* enum chq_verdict */
 	uint8_t up;	     /* enum chq_up */

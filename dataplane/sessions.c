@@ -92,6 +92,7 @@ tables_slot_wipe(struct chq_tables *t, uint32_t slot)
 	key_store(&s->tag_out, none);
 	key_store(&s->grant_key, none);
 	CHQ_STORE_RELAXED(&s->ident, 0);
+	CHQ_STORE_RELAXED(&s->sender_epoch, 0);
 	CHQ_STORE_RELAXED(&s->rx_ident, 0);
 	sodium_memzero(&t->hop[slot], sizeof(t->hop[slot]));
 }
@@ -266,11 +267,15 @@ chq_session_login(struct chq_tables *t, const struct chq_dp_session_login *m, ui
 	t->cold[slot].full_expires_s = seconds(now_ns) + m->lifetime_s;
 	key_store(&s->grant_key, chq_sipkey_load(m->grant_key));
 	CHQ_STORE_RELAXED(&s->quota_class, m->quota_class);
+	CHQ_STORE_RELAXED(&s->sender_epoch, m->sender_epoch);
 	CHQ_STORE_RELAXED(&s->ident, CHQ_PARTY(CHQ_KIND_ACCOUNT, m->device, m->account));
 	rc = publish(t, slot, now_ns, replaced);
 	if (rc) {
 		CHQ_STORE_RELAXED(&s->ident, 0);
+		CHQ_STORE_RELAXED(&s->sender_epoch, 0);
 		CHQ_STORE_RELAXED(&s->quota_class, class_was);
+	} else {
+		tables_kin_add(t, slot);
 	}
 	return rc;
 }
@@ -311,6 +316,7 @@ sender_half_fill(struct chq_session *s, const struct chq_dp_session_open *m, uin
 
 	key_store(&s->tag_in, chq_sipkey_load(m->tag_in));
 	CHQ_STORE_RELAXED(&s->ident, ident);
+	CHQ_STORE_RELAXED(&s->sender_epoch, m->sender_epoch);
 	CHQ_STORE_RELAXED(&s->quota_class, m->quota_class);
 	CHQ_STORE_RELAXED(&s->quota, CHQ_QUOTA_IDLE(now_s * CHQ_NS_PER_SEC));
 	CHQ_STORE_RELAXED(&s->notice_tat, 0);
@@ -377,8 +383,10 @@ chq_session_open(struct chq_tables *t, const struct chq_dp_session_open *m, uint
 	sender_half_fill(s, m, now_s);
 	receiver_half_fill(s, m, now_s);
 	cold_fill(&t->cold[slot], m, now_ns);
-	if (m->account)
+	if (m->account) {
 		tables_budget_join(t, slot, tables_find(t, tables_key(m->account)), now_ns);
+		tables_kin_add(t, slot);
+	}
 	memcpy(t->hop[slot].in, m->hop_in, sizeof(m->hop_in));
 	memcpy(t->hop[slot].out, m->hop_out, sizeof(m->hop_out));
 	CHQ_STORE_RELEASE(&s->state, m->account ? CHQ_SESSION_NEW : CHQ_SESSION_PRELOGIN);
@@ -422,6 +430,7 @@ chq_session_close(struct chq_tables *t, struct chq_dp_ref ref, uint64_t now_ns)
 		receiver_clear(t, ref.slot);
 	}
 	tables_budget_leave(t, ref.slot);
+	tables_kin_remove(t, ref.slot);
 	CHQ_STORE_RELEASE(&s->state, CHQ_SESSION_FREE);
 	CHQ_FENCE_RELEASE(); /* who reads a wiped key reads FREE behind it */
 	tables_slot_wipe(t, ref.slot);

@@ -23,7 +23,8 @@ uint16_t chq_stage_hello(struct chq_worker *w, struct chq_pkt **live, uint16_t n
  * receiver's account has, CHQ_SLOT_NONE if that is not known or not asked. Decides nothing. */
 uint16_t chq_stage_lookup(struct chq_worker *w, struct chq_pkt **live, uint16_t n);
 
-/** Session by slot, tag, expiry; fills p->from, from_slot, from_gen, from_ident. */
+/** Session by slot, tag, expiry; fills p->from, from_slot, from_gen, from_ident,
+ * from_epoch. */
 uint16_t chq_stage_sender(struct chq_worker *w, struct chq_pkt **live, uint16_t n);
 
 /** Account to session, silence, grant, denial list; fills p->to, to_slot, to_ident. What it cannot

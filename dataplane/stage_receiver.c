@@ -53,7 +53,8 @@ grant_job(const struct chq_pkt *p, struct chq_sip_job *job)
 {
 	chq_fetch_write(&p->to->seq_out);
 	chq_job_key(job, &p->to->grant_key);
-	job->words[0] = chq_grant_word0(CHQ_KIND_ACCOUNT, CHQ_PARTY_ID(p->from_ident));
+	job->words[0] = chq_grant_word0(CHQ_KIND_ACCOUNT, p->from_epoch,
+					CHQ_PARTY_ID(p->from_ident));
 	job->words[1] = chq_grant_word1(CHQ_PARTY_ID(p->hdr.party), CHQ_GRANT_DAY(p->hdr.grant));
 }
 

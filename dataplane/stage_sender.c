@@ -39,6 +39,7 @@ sender_check(const struct chq_worker *w, struct chq_pkt *p, uint64_t tag)
 	if (tag != p->hdr.tag)
 		return CHQ_D_TAG;
 	p->from_ident = CHQ_LOAD_RELAXED(&s->ident);
+	p->from_epoch = CHQ_LOAD_RELAXED(&s->sender_epoch);
 	/* A slot that is freed meanwhile has lost its key: zeros must not count as one. */
 	CHQ_FENCE_ACQUIRE();
 	if (CHQ_LOAD_RELAXED(&s->state) == CHQ_SESSION_FREE)

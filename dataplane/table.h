@@ -16,7 +16,7 @@
 #include "proto/siphash.h"
 
 #define CHQ_LAYOUT_MAGIC      UINT64_C(0x6971737361686331) /* "1chassqi" */
-#define CHQ_LAYOUT_VERSION    3
+#define CHQ_LAYOUT_VERSION    4
 #define CHQ_SLOT_REST_S	      90 /* of a slot that was a receiver */
 #define CHQ_SLOT_REST_GUEST_S 5	 /* of one that never was: nobody else knows it */
 #define CHQ_TABLE_WORKERS_MAX 64
@@ -71,7 +71,8 @@ struct chq_session {
 	uint32_t expires_s;  /* frames after it: NOTICE expired */
 	uint32_t heard_s; /* last valid frame; writer path, relaxed, at most once a second; then rx_heard_s too */
 	uint32_t budget; /* 1 + slot of the cold record whose account_quota it shares with the account's other sessions; 0: it has none to share with */
-	uint32_t pad0;
+	uint16_t sender_epoch; /* its account's: grants of another one are void. See proto/grant.h */
+	uint16_t pad0;
 	uint64_t replay
 		[CHQ_REPLAY_WORDS]; /* {block 32 | bits 32}; writer path, compare-and-swap relaxed. See dataplane/replay.h */
 

@@ -361,10 +361,11 @@ chq_tables_open(struct chq_tables **out, const struct chq_tables_conf *conf, uin
 	rc = tables_find_or_make(t, conf, err, err_size);
 	if (rc)
 		goto fail;
-	rc = CHQ_ENOMEM;
 	t->budget_users = calloc(conf->sessions, sizeof(*t->budget_users));
+	rc = tables_kin_init(&t->kin, conf->sessions);
 	t->free[0].slots = calloc(CHQ_FREE__COUNT * (size_t)conf->sessions, sizeof(uint32_t));
-	if (!t->free[0].slots || !t->budget_users) {
+	if (!t->free[0].slots || !t->budget_users || rc) {
+		rc = CHQ_ENOMEM;
 		snprintf(err, err_size, "no memory for the lists of %u slots",
 			 (unsigned)conf->sessions);
 		goto fail;
@@ -394,6 +395,7 @@ chq_tables_close(struct chq_tables *t)
 	tables_unmap(t);
 	free(t->free[0].slots);
 	free(t->budget_users);
+	tables_kin_deinit(&t->kin);
 	free(t);
 }
 

@@ -58,6 +58,13 @@ struct chq_free_ring {
 	uint32_t head, count;
 };
 
+/* All sessions of an account, whatever their state: a list for each hash of the account. */
+struct chq_kin {
+	uint32_t *head; /* a power of two of them */
+	uint32_t *next; /* of each slot */
+	uint32_t mask;
+};
+
 struct chq_tables {
 	/* Constant after chq_tables_open(). */
 	struct chq_header *header;
@@ -81,6 +88,7 @@ struct chq_tables {
 	struct chq_free_ring free[CHQ_FREE__COUNT];
 	uint32_t *budget_users; /* of each cold record's account_quota: sessions that name it */
 	uint32_t budget_next;	/* where to look for one without */
+	struct chq_kin kin;
 };
 
 /**
@@ -193,6 +201,13 @@ int chq_session_close(struct chq_tables *t, struct chq_dp_ref ref, uint64_t now_
 /** chq_session_grant_key() - new grant key of an account, in all its sessions. Return: 0;
  * CHQ_ENOENT. */
 int chq_session_grant_key(struct chq_tables *t, uint64_t account, const uint8_t key[16]);
+
+/**
+ * chq_session_sender_epoch() - new sender epoch of an account, in all its sessions: also those that linger or wait for
+ * their first frame. Holds from the next burst on.
+ * Return: 0; CHQ_ENOENT (it has none).
+ */
+int chq_session_sender_epoch(struct chq_tables *t, uint64_t account, uint16_t epoch);
 
 /**
  * chq_session_deny() - put a sender on an account's denial list, until a day, or take him off.

@@ -55,6 +55,7 @@ session_settle(struct chq_tables *t, uint32_t slot, uint32_t now_s)
 	case CHQ_SESSION_PRELOGIN:
 		CHQ_STORE_RELAXED(&s->rx_ident, 0);
 		CHQ_STORE_RELAXED(&s->ident, 0);
+		CHQ_STORE_RELAXED(&s->sender_epoch, 0);
 		CHQ_STORE_RELAXED(&s->quota_class, CHQ_QUOTA_PRELOGIN);
 		CHQ_STORE_RELAXED(&t->cold[slot].next_slot, CHQ_SLOT_NONE);
 		break;
@@ -215,7 +216,7 @@ free_settle(struct chq_tables *t, uint32_t slot, uint32_t now_s)
 		t->cold[slot].rested_s = now_s + CHQ_SLOT_REST_S;
 }
 
-/* Wipes what is free, counts the rest. @ends: receives how many slots rest so many seconds more. */
+/* Wipes what is free, counts and lists the rest. @ends: receives how many slots rest so many seconds more. */
 static void
 slots_count(struct chq_tables *t, uint32_t now_s, uint32_t ends[CHQ_SLOT_REST_S + 1],
 	    struct progress *p)
@@ -232,6 +233,7 @@ slots_count(struct chq_tables *t, uint32_t now_s, uint32_t ends[CHQ_SLOT_REST_S 
 			continue;
 		}
 		t->used++;
+		tables_kin_add(t, slot);
 		t->unconfirmed += state == CHQ_SESSION_PRELOGIN || state == CHQ_SESSION_NEW;
 	}
 }
@@ -267,6 +269,7 @@ tables_scrub(struct chq_tables *t, uint64_t now_ns)
 
 	for (int i = 0; i < CHQ_FREE__COUNT; i++)
 		t->free[i].head = t->free[i].count = 0;
+	tables_kin_clear(t);
 	memset(t->budget_users, 0, t->header->sessions * sizeof(*t->budget_users));
 	for (uint32_t slot = 0; slot < t->header->sessions; slot++) {
 		progress(&p, "sessions", slot, t->header->sessions);

@@ -114,6 +114,19 @@ void tables_budget_leave(struct chq_tables *t, uint32_t slot);
 /* Adoption: count what @slot names; called once for each slot. */
 void tables_budget_settle(struct chq_tables *t, uint32_t slot);
 
+/* --- kin.c --- */
+
+/* Lists for that many slots. 0; CHQ_ENOMEM. */
+int tables_kin_init(struct chq_kin *k, uint32_t sessions);
+void tables_kin_deinit(struct chq_kin *k);
+
+/* Nobody is in the lists. */
+void tables_kin_clear(struct chq_tables *t);
+
+/* A session whose ident names an account is in the list from now on, or no longer; one without an account never is. */
+void tables_kin_add(struct chq_tables *t, uint32_t slot);
+void tables_kin_remove(struct chq_tables *t, uint32_t slot);
+
 static inline uint64_t
 tables_key(uint64_t ident)
 {

@@ -37,6 +37,7 @@ static const struct dp_rule dp_rules[] = {
 	[CHQ_DP_QUOTA_GET] = { "quota-get", FIXED(chq_dp_quota_get) },
 	[CHQ_DP_QUOTA] = { "quota", FIXED(chq_dp_quota_info) },
 	[CHQ_DP_LOAD] = { "load", FIXED(chq_dp_load) },
+	[CHQ_DP_SENDER_EPOCH] = { "sender-epoch", FIXED(chq_dp_sender_epoch) },
 };
 
 /* No holes: what is sent is what was written. Each sum is that of the fields in order. */
@@ -50,14 +51,15 @@ NO_HOLES(chq_dp_quota, 40);
 NO_HOLES(chq_dp_server_set, 8 + 16 + 40 * CHQ_QUOTA_CLASSES + CHQ_SERVERCERT_LEN + 4);
 NO_HOLES(chq_dp_session_open, 8 + 32 + 96 + 16 + 8 + 16 + 16);
 NO_HOLES(chq_dp_session_opened, 24);
-NO_HOLES(chq_dp_session_login, 8 + 8 + 8 + 16 + 8);
+NO_HOLES(chq_dp_session_login, 8 + 8 + 8 + 16 + 8 + 8);
 NO_HOLES(chq_dp_session_close, 24);
 NO_HOLES(chq_dp_grant_key, 32);
+NO_HOLES(chq_dp_sender_epoch, 24);
 NO_HOLES(chq_dp_deny, 32);
 NO_HOLES(chq_dp_done, 16);
 NO_HOLES(chq_dp_dgram_tx, 48);
 NO_HOLES(chq_dp_frame_tx, 48);
-NO_HOLES(chq_dp_session_info, 8 + 8 + 32 + 24 + 16 + 16);
+NO_HOLES(chq_dp_session_info, 8 + 8 + 32 + 24 + 16 + 16 + 8);
 NO_HOLES(chq_dp_hello_rx, 48);
 NO_HOLES(chq_dp_server_rx, 48);
 NO_HOLES(chq_dp_frame_rx, 56);

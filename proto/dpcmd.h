@@ -12,7 +12,7 @@
 
 #include "proto/frame.h"
 
-#define CHQ_DP_VERSION 2
+#define CHQ_DP_VERSION 3
 #define CHQ_DP_MSG_MAX 2048
 
 enum chq_dp_type {
@@ -28,6 +28,7 @@ enum chq_dp_type {
 	CHQ_DP_DGRAM_TX,  /* send a datagram (WELCOME) to a path; no answer */
 	CHQ_DP_FRAME_TX,  /* build, seal and send a frame from the server to a session; no answer */
 	CHQ_DP_QUOTA_GET, /* what a session has spent; answered by CHQ_DP_QUOTA */
+	CHQ_DP_SENDER_EPOCH, /* new sender epoch of an account; answered by CHQ_DP_DONE */
 	/* dataplane -> control */
 	CHQ_DP_INFO = 64,
 	CHQ_DP_SESSION_INFO,
@@ -119,8 +120,9 @@ struct chq_dp_session_open {
 	uint8_t quota_class;
 	uint8_t pad0;
 	uint32_t confirm_s; /* time to the first valid frame (account != 0) or to login (account == 0) */
-	uint32_t lifetime_s; /* from now until the dataplane drops it */
-	uint32_t pad1;
+	uint32_t lifetime_s;   /* from now until the dataplane drops it */
+	uint16_t sender_epoch; /* proto/grant.h; of its account */
+	uint16_t pad1;
 	uint8_t static_hash
 		[16]; /* of the client's static key: tells a device's sessions apart in dumps */
 };
@@ -139,6 +141,8 @@ struct chq_dp_session_login {
 	uint8_t grant_key[16];
 	uint8_t device, kind, quota_class, pad0;
 	uint32_t lifetime_s;
+	uint16_t sender_epoch;
+	uint16_t pad1[3];
 };
 
 struct chq_dp_session_close {
@@ -155,6 +159,17 @@ struct chq_dp_grant_key {
 	uint8_t grant_key[16];
 };
 
+/*
+ * Of all sessions of the account, also those that linger or wait for their first frame. Once it is
+ * answered, frames with grants of another epoch are no longer forwarded.
+ */
+struct chq_dp_sender_epoch {
+	struct chq_dp_hdr h;
+	uint64_t account;
+	uint16_t sender_epoch;
+	uint16_t pad[3];
+};
+
 struct chq_dp_deny {
 	struct chq_dp_hdr h;
 	uint64_t account; /* receiver */
@@ -166,7 +181,7 @@ struct chq_dp_deny {
 
 struct chq_dp_done {
 	struct chq_dp_hdr h;
-	int32_t err; /* 0; CHQ_ENOENT: that slot and generation is no longer; CHQ_EFULL */
+	int32_t err; /* 0; CHQ_ENOENT: no such slot and generation, or no session of the account; CHQ_EFULL */
 	uint32_t pad;
 };
 
@@ -211,6 +226,8 @@ struct chq_dp_session_info {
 	uint32_t age_s, idle_s, expires_in_s;
 	uint8_t device, kind, state, quota_class; /* state: enum chq_dp_state */
 	uint8_t static_hash[16];
+	uint16_t sender_epoch;
+	uint16_t pad[3];
 };
 
 struct chq_dp_hello_rx {

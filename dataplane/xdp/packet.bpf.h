@@ -72,8 +72,9 @@ struct datagram {
 	uint32_t len;	 /* of the datagram */
 	uint32_t refuse; /* counter to drop it under, once it is no replay; 0 = not refused */
 	uint32_t gen;
-	uint32_t sound; /* the receiver's path was no mixture */
-	uint32_t whole; /* nothing follows the datagram */
+	uint32_t sound;	     /* the receiver's path was no mixture */
+	uint32_t whole;	     /* nothing follows the datagram */
+	uint32_t from_epoch; /* the sender's */
 
 	/* Of this CPU, for the next one. */
 	uint32_t last_local; /* where the last one's address was found: looked at first */

@@ -31,6 +31,7 @@ sender_check(struct datagram *d, const struct chq_session *s)
 	if (frame_tag(&d->f, chq_sipkey_read(&s->tag_in), d->len) != d->f.hdr.tag)
 		return CHQ_D_TAG;
 	d->from_ident = CHQ_LOAD_RELAXED(&s->ident);
+	d->from_epoch = CHQ_LOAD_RELAXED(&s->sender_epoch);
 	/* A slot that is freed meanwhile has lost its key: zeros must not count as one. */
 	CHQ_FENCE_ACQUIRE();
 	if (CHQ_LOAD_RELAXED(&s->state) == CHQ_SESSION_FREE)
@@ -208,8 +209,8 @@ receiver_check(const struct chq_header *h, const struct datagram *d, const struc
 	uint32_t silence_s = CHQ_LOAD_RELAXED(&h->silence_s);
 
 	if (!chq_grant_ok(d->f.hdr.grant, chq_sipkey_read(&r->grant_key), CHQ_KIND_ACCOUNT,
-			  CHQ_PARTY_ID(d->from_ident), CHQ_PARTY_ID(d->f.hdr.party),
-			  CHQ_LOAD_RELAXED(&h->today)))
+			  CHQ_PARTY_ID(d->from_ident), (uint16_t)d->from_epoch,
+			  CHQ_PARTY_ID(d->f.hdr.party), CHQ_LOAD_RELAXED(&h->today)))
 		return UP;
 	if ((ident >> 56 & CHQ_RX_DENY) && denied(d->to_slot, CHQ_PARTY_ID(d->from_ident)))
 		return UP;

@@ -128,7 +128,7 @@ packet_make(struct scene *s, int to, uint8_t *l2)
 	chq_put_be16(udp + 4, LEN - 34);
 	chq_put_be16(udp + 6, 0x1234);
 	key_of(to, 3, key);
-	h.grant = chq_grant_make(chq_sipkey_load(key), CHQ_KIND_ACCOUNT, 100, 100 + (uint64_t)to,
+	h.grant = chq_grant_make(chq_sipkey_load(key), CHQ_KIND_ACCOUNT, 100, 0, 100 + (uint64_t)to,
 				 UINT16_MAX);
 	key_of(ALICE, 1, key);
 	chq_frame_build(udp + 8, &h, PAYLOAD, key);

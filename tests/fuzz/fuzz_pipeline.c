@@ -152,7 +152,8 @@ frame_help(uint8_t *buf, uint16_t len, uint8_t how, uint64_t seq)
 	else if (CHQ_PARTY_KIND(h.party) == CHQ_KIND_ACCOUNT)
 		h.grant = chq_grant_make(none, CHQ_KIND_ACCOUNT,
 					 CHQ_PARTY_ID(tables->sessions[slot].ident),
-					 CHQ_PARTY_ID(h.party), 2000);
+					 tables->sessions[slot].sender_epoch, CHQ_PARTY_ID(h.party),
+					 2000);
 	chq_frame_build(buf, &h, (uint16_t)(len - CHQ_FRAME_HDR_LEN), key_of(slot, 0));
 }
 

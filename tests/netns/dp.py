@@ -91,9 +91,9 @@ def siphash(key, data):
     return v0 ^ v1 ^ v2 ^ v3
 
 
-def grant(key, sender, receiver, day):
-    """proto/grant.h, for an account."""
-    mac = siphash(key, struct.pack("<QQ", 1 << 56 | sender, day << 48 | receiver))
+def grant(key, sender, receiver, day, epoch=0):
+    """proto/grant.h, for an account; epoch: the sender's."""
+    mac = siphash(key, struct.pack("<QQ", 1 << 62 | epoch << 48 | sender, day << 48 | receiver))
     return day << 48 | mac & (1 << 48) - 1
 
 
@@ -287,7 +287,7 @@ class Dataplane:
 
 # --- control's end of the dataplane's socket ---
 
-DP_VERSION = 2
+DP_VERSION = 3
 DP_HELLO, DP_SERVER_SET, DP_SESSION_OPEN, DP_DGRAM_TX, DP_DUMP = 1, 2, 4, 9, 3
 DP_INFO, DP_SESSION_INFO, DP_DUMP_END, DP_SESSION_OPENED, DP_HELLO_RX, DP_EVENT = 64, 65, 66, 67, 69, 72
 PATH_LEN = 32

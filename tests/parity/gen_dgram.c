@@ -28,11 +28,18 @@ fill(struct gen *g, uint8_t *p, size_t len)
 		p[i] = (uint8_t)(x >> (i & 7) * 8) + (uint8_t)i;
 }
 
+/* @epoch: of the sender. */
+static uint64_t
+grant_of_epoch(const struct gen_peer *from, uint16_t epoch, const struct gen_peer *to, uint16_t day)
+{
+	return chq_grant_make(chq_sipkey_load(to->open.grant_key), CHQ_KIND_ACCOUNT,
+			      from->open.account, epoch, to->open.account, day);
+}
+
 static uint64_t
 grant_of(const struct gen_peer *from, const struct gen_peer *to, uint16_t day)
 {
-	return chq_grant_make(chq_sipkey_load(to->open.grant_key), CHQ_KIND_ACCOUNT,
-			      from->open.account, to->open.account, day);
+	return grant_of_epoch(from, from->open.sender_epoch, to, day);
 }
 
 static uint16_t
@@ -130,6 +137,10 @@ grant_make(struct gen *g, struct draft *d, enum gen_what what)
 	case GEN_GRANT_BIT: d->h.grant ^= UINT64_C(1) << gen_below(g, 64); break;
 	case GEN_GRANT_DAY:
 		d->h.grant = grant_of(d->from, d->to, (uint16_t)(today - 2 + gen_below(g, 4)));
+		break;
+	case GEN_GRANT_EPOCH:
+		d->h.grant = grant_of_epoch(d->from, (uint16_t)(d->from->open.sender_epoch - 1),
+					    d->to, (uint16_t)(today + 1));
 		break;
 	default: d->h.grant = grant_of(other, d->to, (uint16_t)(today + 1)); break;
 	}

@@ -21,6 +21,7 @@
 	X(GEN_NO_GRANT, "no-grant", 10) \
 	X(GEN_GRANT_BIT, "grant-bit", 20) \
 	X(GEN_GRANT_DAY, "grant-day", 15) \
+	X(GEN_GRANT_EPOCH, "grant-epoch", 10) \
 	X(GEN_GRANT_STOLEN, "grant-stolen", 10) \
 	X(GEN_UNKNOWN, "unknown-receiver", 15) \
 	X(GEN_DEVICE, "other-device", 20) \

@@ -143,6 +143,7 @@ peer_new(struct gen *g, unsigned int n)
 	}
 	o->quota_class = o->account ? (uint8_t)(1 + gen_below(g, 3)) : CHQ_QUOTA_PRELOGIN;
 	o->confirm_s = 10 + gen_below(g, 200);
+	o->sender_epoch = (uint16_t)gen_below(g, 3);
 	o->lifetime_s = gen_one_in(g, 12) ? gen_below(g, 60) : 100000;
 	bytes_new(g, o->tag_in, sizeof(o->tag_in));
 	bytes_new(g, o->tag_out, sizeof(o->tag_out));
@@ -237,13 +238,15 @@ login(struct gen *g, unsigned int n)
 					  .account = n + 1,
 					  .device = 1,
 					  .quota_class = CHQ_QUOTA_ORDINARY,
-					  .lifetime_s = 1000 };
+					  .lifetime_s = 1000,
+					  .sender_epoch = (uint16_t)gen_below(g, 3) };
 
 	memset(m.grant_key, (int)m.account, sizeof(m.grant_key));
 	if (!p->has_slot || p->open.account || chq_session_login(g->t, &m, g->now_ns, NULL))
 		return;
 	p->open.account = m.account;
 	p->open.device = m.device;
+	p->open.sender_epoch = m.sender_epoch;
 	memcpy(p->open.grant_key, m.grant_key, sizeof(m.grant_key));
 }
 
@@ -259,6 +262,18 @@ grant_key_new(struct gen *g, uint64_t account)
 	for (unsigned int i = 0; i < GEN_PEERS; i++)
 		if (g->peer[i].open.account == account)
 			memcpy(g->peer[i].open.grant_key, key, sizeof(key));
+}
+
+static void
+sender_epoch_new(struct gen *g, uint64_t account)
+{
+	uint16_t epoch = (uint16_t)gen_below(g, 0x4000);
+
+	if (chq_session_sender_epoch(g->t, account, epoch))
+		return;
+	for (unsigned int i = 0; i < GEN_PEERS; i++)
+		if (g->peer[i].open.account == account)
+			g->peer[i].open.sender_epoch = epoch;
 }
 
 /* Two movers at once have left a mixture, or one of them has withdrawn the fingerprint. */
@@ -314,7 +329,7 @@ gen_step(struct gen *g)
 	unsigned int n = gen_below(g, GEN_PEERS), m = gen_below(g, GEN_PEERS);
 	struct gen_peer *p = &g->peer[n];
 
-	switch (gen_below(g, 16)) {
+	switch (gen_below(g, 17)) {
 	case 0: sweep(g); break;
 	case 1: peer_open(g, n); break;
 	case 2 ... 5: peer_confirm(g, p); break;
@@ -337,6 +352,7 @@ gen_step(struct gen *g)
 	case 12: grant_key_new(g, p->open.account); break;
 	case 13: cookie_new(g); break;
 	case 14: path_spoil(g, p); break;
+	case 15: sender_epoch_new(g, p->open.account); break;
 	default: header_change(g); break;
 	}
 }

@@ -30,6 +30,7 @@ struct slot {
 	uint16_t gen;
 	uint64_t account;		  /* 0: before login */
 	uint8_t device, quota_class, key; /* key: the byte that its grant key is made of */
+	uint16_t sender_epoch;
 	uint32_t expires_s, full_s;
 	uint32_t rested_s;
 	bool guest; /* freed without ever having been a receiver, since the last adoption */
@@ -55,12 +56,13 @@ enum seen {
 	GUEST_FIRST,
 	DENY_FULL,
 	EXPIRED,
+	EPOCH_UNREACHABLE, /* of a session that the account table does not know */
 	ADOPTED,
 	SEEN__COUNT
 };
 static const char *const seen_name[SEEN__COUNT] = {
-	"replaced",    "devices full", "accounts full", "no slot rested", "too many new",
-	"guest first", "denials full", "expired",	"adopted",
+	"replaced",    "devices full", "accounts full", "no slot rested",  "too many new",
+	"guest first", "denials full", "expired",	"epoch of others", "adopted",
 };
 static uint64_t seen[SEEN__COUNT];
 
@@ -213,6 +215,7 @@ model_close(uint32_t slot)
 	s->state = CHQ_SESSION_FREE;
 	s->account = 0;
 	s->device = 0;
+	s->sender_epoch = 0;
 }
 
 /* --- operations --- */
@@ -256,6 +259,7 @@ op_open(void)
 					 .device = guest ? 0 : (uint8_t)(1 + below(DEVICES)),
 					 .quota_class = guest ? CHQ_QUOTA_PRELOGIN
 							      : (uint8_t)below(CHQ_TABLE_QUOTAS),
+					 .sender_epoch = guest ? 0 : (uint16_t)below(0x4000),
 					 .confirm_s = 1 + below(60),
 					 .lifetime_s = 20 + below(1500) };
 	uint32_t limit = SLOTS / 16 > 16 ? SLOTS / 16 : 16;
@@ -289,6 +293,7 @@ op_open(void)
 			    .device = m.device,
 			    .quota_class = m.quota_class,
 			    .key = m.quota_class,
+			    .sender_epoch = m.sender_epoch,
 			    .expires_s = now_s + m.confirm_s,
 			    .full_s = guest ? 0 : now_s + m.lifetime_s };
 }
@@ -315,6 +320,7 @@ op_login(void)
 					  .account = some_id(),
 					  .device = (uint8_t)(1 + below(DEVICES)),
 					  .quota_class = (uint8_t)below(CHQ_TABLE_QUOTAS),
+					  .sender_epoch = (uint16_t)below(0x4000),
 					  .lifetime_s = 20 + below(1500) };
 	struct chq_dp_ref replaced;
 	struct slot was, *s;
@@ -331,6 +337,7 @@ op_login(void)
 	s->full_s = now_s + m.lifetime_s;
 	s->quota_class = m.quota_class;
 	s->key = (uint8_t)(m.account & 7);
+	s->sender_epoch = m.sender_epoch;
 	judge_publish(m.ref, m.account, m.device, rc, &replaced);
 	if (rc)
 		*s = was;
@@ -387,6 +394,23 @@ op_grant_key(void)
 	CHECK(chq_session_grant_key(t, id, key) == (accounts[id].n ? 0 : CHQ_ENOENT));
 	for (int i = 0; i < accounts[id].n; i++)
 		slots[accounts[id].slot[i]].key = mark;
+}
+
+static void
+op_sender_epoch(void)
+{
+	uint16_t epoch = (uint16_t)below(0x4000);
+	uint64_t id = some_id();
+	int sessions = 0;
+	int rc = chq_session_sender_epoch(t, id, epoch);
+
+	for (int i = 0; i < SLOTS; i++)
+		if (slots[i].state != CHQ_SESSION_FREE && slots[i].account == id) {
+			slots[i].sender_epoch = epoch;
+			seen[EPOCH_UNREACHABLE] += slots[i].state != CHQ_SESSION_OPEN;
+			sessions++;
+		}
+	CHECK(rc == (sessions ? 0 : CHQ_ENOENT));
 }
 
 /* Place of a sender on an account's list, or -1. */
@@ -492,6 +516,7 @@ check_slot(uint32_t i)
 
 	CHECK(r->state == s->state && r->gen == s->gen);
 	CHECK(CHQ_PARTY_ID(r->ident) == s->account && CHQ_PARTY_DEVICE(r->ident) == s->device);
+	CHECK(r->sender_epoch == s->sender_epoch);
 	CHECK((r->rx_ident != 0) == (s->state == CHQ_SESSION_OPEN));
 	if (s->state == CHQ_SESSION_FREE) {
 		CHECK(r->tag_in.k0 == 0 && r->grant_key.k0 == 0);
@@ -548,10 +573,10 @@ check_all(void)
 
 /* Each as often as it stands here, out of all. */
 static void (*const operations[])(void) = {
-	op_open,    op_open,	op_open,    op_open,	  op_login,   op_login,
-	op_login,   op_login,	op_confirm, op_confirm,	  op_confirm, op_confirm,
-	op_confirm, op_linger,	op_close,   op_close,	  op_deny,    op_deny,
-	op_expire,  op_look_up, op_look_up, op_grant_key,
+	op_open,    op_open,	op_open,    op_open,	  op_login,	   op_login,
+	op_login,   op_login,	op_confirm, op_confirm,	  op_confirm,	   op_confirm,
+	op_confirm, op_linger,	op_close,   op_close,	  op_deny,	   op_deny,
+	op_expire,  op_look_up, op_look_up, op_grant_key, op_sender_epoch,
 };
 
 static void

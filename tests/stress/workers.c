@@ -101,7 +101,7 @@ frame_put(uint8_t *buf, int from, uint64_t seq)
 	} else {
 		h.party = CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, (uint64_t)to + 1);
 		h.grant = chq_grant_make(chq_sipkey_load(peers[to].grant), CHQ_KIND_ACCOUNT,
-					 (uint64_t)from + 1, (uint64_t)to + 1, TODAY + 5);
+					 (uint64_t)from + 1, 0, (uint64_t)to + 1, TODAY + 5);
 	}
 	chq_frame_build(buf, &h, 0, peers[from].tag_in);
 	return CHQ_FRAME_HDR_LEN;
@@ -124,7 +124,7 @@ other_put(uint8_t *buf, uint64_t *rng, uint64_t seq)
 	if (from <= PAIRS)
 		h.slot = SLOTS; /* those who stay are not spoken for */
 	memset(key, (int)to + 128, 16);
-	h.grant = chq_grant_make(chq_sipkey_load(key), CHQ_KIND_ACCOUNT, from, to, TODAY + 5);
+	h.grant = chq_grant_make(chq_sipkey_load(key), CHQ_KIND_ACCOUNT, from, 0, to, TODAY + 5);
 	memset(key, (int)from, 16);
 	chq_frame_build(buf, &h, 0, key);
 	return CHQ_FRAME_HDR_LEN;

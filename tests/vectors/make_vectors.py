@@ -148,10 +148,10 @@ def handshake_vectors(shake):
 
 
 def grant_vectors():
-    master, epoch, day = made("grant master"), 3, 2557
+    master, epoch, sender_epoch, day = made("grant master"), 3, 0x2ABC, 2557
     key = hmac256(master, b"chasqui-grant" + b"\1" + le(ACCOUNT_B, 8) + le(epoch, 4))[:16]
-    return dict(master=master.hex(), kind=1, receiver=u64(ACCOUNT_B), epoch=epoch, key=key.hex(), sender=u64(ACCOUNT_A), day=day,
-                grant=u64(grant(key, ACCOUNT_A, ACCOUNT_B, day)))
+    return dict(master=master.hex(), kind=1, receiver=u64(ACCOUNT_B), epoch=epoch, key=key.hex(), sender=u64(ACCOUNT_A),
+                sender_epoch=sender_epoch, day=day, grant=u64(grant(key, ACCOUNT_A, sender_epoch, ACCOUNT_B, day)))
 
 
 # --- 5: control messages ----------------------------------------------------------------------------

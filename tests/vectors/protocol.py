@@ -152,9 +152,9 @@ def hop_open(datagram, hop_key):
     return gcm_open(hop_key, bytes(4) + datagram[8:16], datagram[:40], datagram[HEADER:])
 
 
-def grant(key, sender, receiver, day):
-    """The right of an account to write to another, by the receiver's grant key."""
-    words = le(1 << 56 | sender, 8) + le(day << 48 | receiver, 8)
+def grant(key, sender, epoch, receiver, day):
+    """The right of an account to write to another, by the receiver's grant key; epoch is the sender's."""
+    words = le(1 << 62 | epoch << 48 | sender, 8) + le(day << 48 | receiver, 8)
     return day << 48 | siphash(key, words) & (1 << 48) - 1
 
 

@@ -49,7 +49,7 @@ struct fixture {
 	uint8_t dgram[CHQ_DGRAM_MAX]; /* last WELCOME */
 	uint16_t dgram_len;
 	struct chq_dp_server_set server; /* the last one */
-	unsigned dgrams, opens, grant_keys, server_sets, hellos, dumps;
+	unsigned dgrams, opens, grant_keys, sender_epochs, server_sets, hellos, dumps;
 	bool mute_opens;    /* refuse to open sessions */
 	bool full_accounts; /* refuse logins */
 };

@@ -99,6 +99,7 @@ dp_login(struct fixture *f, const struct chq_dp_session_login *m)
 	if (s) {
 		s->open.account = m->account;
 		s->open.device = m->device;
+		s->open.sender_epoch = m->sender_epoch;
 		memcpy(s->open.grant_key, m->grant_key, sizeof(m->grant_key));
 		s->state = CHQ_DP_STATE_OPEN;
 	}
@@ -131,6 +132,7 @@ dp_dump(struct fixture *f, uint32_t req)
 						 .expires_in_s = 3600,
 						 .device = s->open.device,
 						 .kind = s->open.kind,
+						 .sender_epoch = s->open.sender_epoch,
 						 .state = s->state };
 
 		if (s->state != CHQ_DP_STATE_FREE)
@@ -147,6 +149,21 @@ dp_grant_key(struct fixture *f, const struct chq_dp_grant_key *m)
 	for (uint32_t i = 0; i < FIX_SLOTS; i++)
 		if (f->slot[i].open.account == m->account && f->slot[i].state == CHQ_DP_STATE_OPEN)
 			memcpy(f->slot[i].open.grant_key, m->grant_key, sizeof(m->grant_key));
+}
+
+static void
+dp_sender_epoch(struct fixture *f, const struct chq_dp_sender_epoch *m)
+{
+	int rc = CHQ_ENOENT;
+
+	f->sender_epochs++;
+	for (uint32_t i = 0; i < FIX_SLOTS; i++)
+		if (f->slot[i].open.account == m->account &&
+		    f->slot[i].state != CHQ_DP_STATE_FREE) {
+			f->slot[i].open.sender_epoch = m->sender_epoch;
+			rc = 0;
+		}
+	dp_done(f, m->h.req, rc);
 }
 
 static void
@@ -199,6 +216,7 @@ dp_message(struct fixture *f, const void *msg, int type)
 	case CHQ_DP_SESSION_LOGIN: dp_login(f, msg); break;
 	case CHQ_DP_SESSION_CLOSE: dp_close(f, msg); break;
 	case CHQ_DP_GRANT_KEY: dp_grant_key(f, msg); break;
+	case CHQ_DP_SENDER_EPOCH: dp_sender_epoch(f, msg); break;
 	case CHQ_DP_FRAME_TX: dp_frame(f, msg); break;
 	case CHQ_DP_DGRAM_TX:
 		memcpy(f->dgram, d->dgram, d->dgram_len);

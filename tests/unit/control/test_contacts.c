@@ -65,7 +65,7 @@ grant_ok_at_dataplane(struct fixture *f, const struct fix_client *to, uint64_t g
 {
 	struct chq_sipkey key = chq_sipkey_load(f->slot[to->ref.slot].open.grant_key);
 
-	return chq_grant_ok(g, key, CHQ_KIND_ACCOUNT, sender, receiver, chq_day());
+	return chq_grant_ok(g, key, CHQ_KIND_ACCOUNT, sender, 0, receiver, chq_day());
 }
 
 static void

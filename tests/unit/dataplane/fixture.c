@@ -111,7 +111,7 @@ uint64_t
 grant_for(const struct peer *from, const struct peer *to, uint16_t day)
 {
 	return chq_grant_make(chq_sipkey_load(to->open.grant_key), CHQ_KIND_ACCOUNT,
-			      from->open.account, to->open.account, day);
+			      from->open.account, from->open.sender_epoch, to->open.account, day);
 }
 
 struct chq_frame_hdr

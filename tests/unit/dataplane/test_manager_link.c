@@ -138,6 +138,30 @@ a_user_that_is_not_allowed_is_refused(void **state)
 	assert_int_equal(f->m.link.fd, -1);
 }
 
+static void
+a_new_sender_epoch_is_answered_and_shown_by_the_dump(void **state)
+{
+	struct fixture *f = *state;
+	struct chq_dp_sender_epoch m = { .h = { CHQ_DP_SENDER_EPOCH, sizeof(m), 9 },
+					 .account = 42,
+					 .sender_epoch = 5 };
+	struct chq_dp_hdr dump = { CHQ_DP_DUMP, sizeof(dump), 3 };
+	union chq_msg out;
+
+	fixture_greet(f);
+	fixture_send(f, &m);
+	assert_int_equal(fixture_recv(f, &out), sizeof(out.done));
+	assert_int_equal(out.done.err, CHQ_ENOENT);
+	(void)fixture_open(f, 42, 1, 10);
+	fixture_send(f, &m);
+	assert_int_equal(fixture_recv(f, &out), sizeof(out.done));
+	assert_int_equal(out.done.err, 0);
+	assert_int_equal(out.h.req, 9);
+	fixture_send(f, &dump);
+	assert_int_equal(fixture_recv(f, &out), sizeof(out.session_info));
+	assert_int_equal(out.session_info.sender_epoch, 5);
+}
+
 /* --- a control process that does not read --- */
 
 static void
@@ -216,6 +240,7 @@ main(void)
 		T(a_type_that_only_the_dataplane_sends_is_refused),
 		T(a_new_connection_takes_the_place_of_the_old_one),
 		T(a_user_that_is_not_allowed_is_refused),
+		T(a_new_sender_epoch_is_answered_and_shown_by_the_dump),
 		T(a_dump_is_complete_though_the_reader_is_slow),
 		T(answers_wait_for_a_slow_reader_in_order_and_too_many_close_the_connection),
 	};

@@ -306,6 +306,68 @@ new_grant_key_ends_the_old_grants(void **state)
 }
 
 static void
+new_sender_epoch_ends_the_grants_that_all_sessions_of_an_account_were_given(void **state)
+{
+	struct peer old, now, next, other, p;
+
+	(void)state;
+	peer_init(&p, 3, 1);
+	peer_confirm(&v, &p);
+	peer_init(&other, 4, 1);
+	peer_confirm(&v, &other);
+	peer_init(&old, 2, 1);
+	peer_confirm(&v, &old);
+	peer_init(&now, 2, 1);
+	peer_confirm(&v, &now); /* and the old one lingers */
+	peer_init(&next, 2, 2);
+	peer_open(&v, &next); /* waits for its first frame */
+	assert_int_equal(chq_session_sender_epoch(v.t, 2, 7), 0);
+	assert_int_equal(chq_session_sender_epoch(v.t, 5, 7), CHQ_ENOENT);
+	assert_int_equal(chq_session_sender_epoch(v.t, 0, 7), CHQ_ENOENT);
+	assert_int_equal(fate(&old, &p), CHQ_C_UP_GRANT);
+	assert_int_equal(fate(&now, &p), CHQ_C_UP_GRANT);
+	assert_int_equal(fate(&next, &p), CHQ_C_UP_GRANT);
+	assert_int_equal(fate(&other, &p), CHQ_C_FORWARD);
+	old.open.sender_epoch = now.open.sender_epoch = next.open.sender_epoch = 7;
+	assert_int_equal(fate(&old, &p), CHQ_C_FORWARD);
+	assert_int_equal(fate(&now, &p), CHQ_C_FORWARD);
+	assert_int_equal(fate(&next, &p), CHQ_C_FORWARD);
+}
+
+static void
+session_begins_with_the_sender_epoch_that_it_was_opened_or_logged_in_with(void **state)
+{
+	struct chq_dp_session_login m = { .account = 9,
+					  .device = 1,
+					  .quota_class = CHQ_QUOTA_ORDINARY,
+					  .lifetime_s = LIFE_S,
+					  .sender_epoch = 0x2abc };
+	struct peer p, bob, guest;
+
+	(void)state;
+	peer_init(&p, 3, 1);
+	peer_confirm(&v, &p);
+	peer_init(&bob, 2, 1);
+	bob.open.sender_epoch = 0x3fff;
+	peer_confirm(&v, &bob);
+	assert_int_equal(fate(&bob, &p), CHQ_C_FORWARD);
+	bob.open.sender_epoch = 0;
+	assert_int_equal(fate(&bob, &p), CHQ_C_UP_GRANT);
+
+	peer_init(&guest, 0, 0);
+	peer_open(&v, &guest);
+	m.ref = guest.ref;
+	assert_int_equal(chq_session_login(v.t, &m, T0_NS, NULL), 0);
+	guest.open.account = 9;
+	guest.open.sender_epoch = 0x2abc;
+	assert_int_equal(fate(&guest, &p), CHQ_C_FORWARD);
+	assert_int_equal(chq_session_sender_epoch(v.t, 9, 1), 0);
+	assert_int_equal(fate(&guest, &p), CHQ_C_UP_GRANT);
+	assert_int_equal(chq_session_close(v.t, guest.ref, T0_NS), 0);
+	assert_int_equal(chq_session_sender_epoch(v.t, 9, 2), CHQ_ENOENT);
+}
+
+static void
 denial_list_holds_eight_and_survives_a_replacement(void **state)
 {
 	struct peer p, again, bob;
@@ -372,6 +434,8 @@ main(void)
 		TEST(unconfirmed_sessions_have_a_pool_of_their_own),
 		TEST(account_beyond_the_configured_number_is_refused_and_stays_unconfirmed),
 		TEST(new_grant_key_ends_the_old_grants),
+		TEST(new_sender_epoch_ends_the_grants_that_all_sessions_of_an_account_were_given),
+		TEST(session_begins_with_the_sender_epoch_that_it_was_opened_or_logged_in_with),
 		TEST(denial_list_holds_eight_and_survives_a_replacement),
 		TEST(cookie_secrets_serve_two_minutes_and_two_more),
 	};

@@ -200,7 +200,7 @@ other_layout_is_refused(void **state)
 	t = open_ok(10, 10, T0_NS);
 	t->header->layout++;
 	chq_tables_close(t);
-	open_refused(10, 10, CHQ_ELAYOUT, "layout 4");
+	open_refused(10, 10, CHQ_ELAYOUT, "layout 5");
 }
 
 static void

@@ -43,7 +43,7 @@ each_type_is_accepted_at_one_length_with_nothing_variable(void **state)
 		assert_int_equal(good, strcmp(chq_dp_type_name((int)type), "unknown") != 0);
 		types += good;
 	}
-	assert_int_equal(types, CHQ_DP_QUOTA_GET + CHQ_DP_LOAD - CHQ_DP_INFO + 1);
+	assert_int_equal(types, CHQ_DP_SENDER_EPOCH + CHQ_DP_LOAD - CHQ_DP_INFO + 1);
 }
 
 static void

@@ -439,7 +439,7 @@ a_grant_and_its_key_are_made_as_written(void **state)
 	const json_t *v = section("grant");
 	uint8_t master[32], key[16];
 	struct chq_sipkey sip;
-	uint16_t day;
+	uint16_t day, sender_epoch;
 	uint8_t kind;
 
 	(void)state;
@@ -447,16 +447,23 @@ a_grant_and_its_key_are_made_as_written(void **state)
 	day = (uint16_t)vectors_number(v, "day");
 	receiver = vectors_number(v, "receiver");
 	sender = vectors_number(v, "sender");
+	sender_epoch = (uint16_t)vectors_number(v, "sender_epoch");
 	grant = vectors_number(v, "grant");
 	vectors_key(v, "master", master);
 	chq_grant_key(master, kind, receiver, (uint32_t)vectors_number(v, "epoch"), key);
 	assert_bytes(v, "key", key, sizeof(key));
 	sip = chq_sipkey_load(key);
-	assert_true(chq_grant_make(sip, kind, sender, receiver, day) == grant);
-	assert_true(chq_grant_ok(grant, sip, kind, sender, receiver, day));
-	assert_false(chq_grant_ok(grant, sip, kind, sender, receiver, (uint16_t)(day + 1)));
-	assert_false(chq_grant_ok(grant ^ 1, sip, kind, sender, receiver, day));
-	assert_false(chq_grant_ok(grant, sip, kind, sender + 1, receiver, day));
+	assert_true(chq_grant_make(sip, kind, sender, sender_epoch, receiver, day) == grant);
+	assert_true(chq_grant_ok(grant, sip, kind, sender, sender_epoch, receiver, day));
+	assert_false(chq_grant_ok(grant, sip, kind, sender, sender_epoch, receiver,
+				  (uint16_t)(day + 1)));
+	assert_false(chq_grant_ok(grant ^ 1, sip, kind, sender, sender_epoch, receiver, day));
+	assert_false(chq_grant_ok(grant, sip, kind, sender + 1, sender_epoch, receiver, day));
+	assert_false(chq_grant_ok(grant, sip, kind, sender, (uint16_t)(sender_epoch + 1), receiver,
+				  day));
+	/* 14 bits count: what is above them is no other epoch. */
+	assert_true(chq_grant_ok(grant, sip, kind, sender, (uint16_t)(sender_epoch | 0x4000),
+				 receiver, day));
 }
 
 static int
