@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "store/app.h"
+#include "store/group.h"
 #include "store/kv.h"
 #include "store/meta.h"
 #include "store/record.h"
@@ -17,8 +18,8 @@ enum { NAME_KEY_BYTES = STORE_DEPT_KEY_BYTES + STORE_DEPT_MAX_BYTES };
 
 /* --- names --- */
 
-static int
-name_normalise(const char *in, size_t len, char out[STORE_DEPT_MAX_BYTES + 1])
+int
+store_dept_name_normal(const char *in, size_t len, char out[STORE_DEPT_MAX_BYTES + 1])
 {
 	uint8_t utf8[STORE_DEPT_MAX_BYTES], *packed;
 	size_t n = sizeof(utf8);
@@ -105,7 +106,7 @@ child_find(struct store_txn *t, uint32_t parent, const char *name, size_t len,
 	uint8_t key[NAME_KEY_BYTES], number;
 	struct store_view v;
 	uint64_t id;
-	int rc = name_normalise(name, len, normal);
+	int rc = store_dept_name_normal(name, len, normal);
 
 	if (rc == 0)
 		rc = store_kv_get(t, STORE_TABLE_DEPTNAME, key, name_key(key, parent, normal), &v);
@@ -269,7 +270,7 @@ store_dept_add(struct store_txn *t, uint32_t parent, const char *name, uint64_t 
 	unsigned depth;
 	uint64_t next;
 	bool seen;
-	int rc = name_normalise(name, strlen(name), d.name);
+	int rc = store_dept_name_normal(name, strlen(name), d.name);
 
 	if (rc == 0)
 		rc = depth_of(t, parent, 0, &depth, &seen);
@@ -312,7 +313,7 @@ store_dept_rename(struct store_txn *t, uint32_t id, const char *name, uint64_t n
 {
 	char normal[STORE_DEPT_MAX_BYTES + 1];
 	struct store_dept d;
-	int rc = name_normalise(name, strlen(name), normal);
+	int rc = store_dept_name_normal(name, strlen(name), normal);
 
 	if (rc == 0)
 		rc = store_dept_get(t, id, &d);
@@ -327,6 +328,7 @@ store_dept_move(struct store_txn *t, uint32_t id, uint32_t parent, uint64_t now_
 	struct store_dept d;
 	unsigned depth;
 	bool below;
+	uint32_t was;
 	int rc = store_dept_get(t, id, &d);
 
 	if (rc == 0)
@@ -336,7 +338,10 @@ store_dept_move(struct store_txn *t, uint32_t id, uint32_t parent, uint64_t now_
 	if (below)
 		return CHQ_ELOOP;
 	rc = fits_below(t, id, STORE_DEPTH_MAX - depth);
-	return rc != 0 ? rc : dept_put_at(t, &d, parent, d.name, now_ms);
+	was = d.parent;
+	if (rc == 0)
+		rc = dept_put_at(t, &d, parent, d.name, now_ms);
+	return rc != 0 ? rc : store_group_dept_moved(t, id, was, now_ms);
 }
 
 /* Return: 0 if nothing hangs on it; CHQ_EBUSY. */
@@ -369,6 +374,8 @@ store_dept_remove(struct store_txn *t, uint32_t id)
 		rc = dept_check_unused(t, id);
 	if (rc == 0)
 		rc = name_release(t, &d);
+	if (rc == 0)
+		rc = store_group_dept_gone(t, id);
 	store_key_put_u32(key, id);
 	return rc != 0 ? rc : store_kv_del(t, STORE_TABLE_DEPT, key, sizeof(key));
 }

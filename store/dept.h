@@ -16,6 +16,9 @@
 
 struct store_txn;
 
+/* A name in the form in which it is kept. Return: 0; a code for the name. */
+int store_dept_name_normal(const char *in, size_t len, char out[STORE_DEPT_MAX_BYTES + 1]);
+
 /**
  * store_dept_add() - a new department.
  * @parent: 0 for one at the top.

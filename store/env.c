@@ -21,6 +21,12 @@ static const char *const table_names[STORE_TABLE__COUNT] = {
 	[STORE_TABLE_FRIEND] = "friend", [STORE_TABLE_ANSWER] = "answer",
 	[STORE_TABLE_DEPT] = "dept",	 [STORE_TABLE_DEPTNAME] = "deptname",
 	[STORE_TABLE_MEMBER] = "member", [STORE_TABLE_ROLE] = "role",
+	[STORE_TABLE_GROUP] = "group",	 [STORE_TABLE_GROUPNAME] = "groupname",
+	[STORE_TABLE_GROUPMEMBER] = "groupmember",
+	[STORE_TABLE_GROUPOF] = "groupof",
+	[STORE_TABLE_GROUPLOG] = "grouplog",
+	[STORE_TABLE_GROUPSENT] = "groupsent",
+	[STORE_TABLE_GROUPAT] = "groupat",
 	[STORE_TABLE_RULE] = "rule",	 [STORE_TABLE_APP] = "app",
 	[STORE_TABLE_OFFER] = "offer",	 [STORE_TABLE_AUDIT] = "audit",
 };

@@ -22,6 +22,13 @@ enum store_table {
 	STORE_TABLE_MEMBER,   /* department (4) account (6)            -> member record */
 	STORE_TABLE_ROLE,     /* account (6) department (4)            -> the same */
 	STORE_TABLE_RULE,     /* rule (4)                              -> rule record */
+	STORE_TABLE_GROUP,    /* group (4)                             -> group record */
+	STORE_TABLE_GROUPNAME,	 /* name of a group made by hand           -> ref to the group */
+	STORE_TABLE_GROUPMEMBER, /* group (4) account (6)                  -> group member record */
+	STORE_TABLE_GROUPOF,	 /* account (6) group (4)                  -> the same */
+	STORE_TABLE_GROUPLOG,	 /* group (4) order (4)                    -> group frame record */
+	STORE_TABLE_GROUPSENT,	 /* group (4) account (6) device (1) message id (8) -> order */
+	STORE_TABLE_GROUPAT,	 /* group (4) account (6) device (1)       -> order */
 	STORE_TABLE_AUDIT,    /* number (8)                            -> audit record, hash */
 	STORE_TABLE_APP,      /* app (4)                               -> app record */
 	STORE_TABLE_OFFER,    /* account (6) device (1)                -> offer record */

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "store/account.h"
 #include "store/dept.h"
+#include "store/group.h"
 #include "store/kv.h"
 #include "store/record.h"
 
@@ -85,6 +86,8 @@ store_member_set(struct store_txn *t, uint32_t dept, uint64_t account, bool mana
 		return 0;
 	if (rc == CHQ_ENOENT)
 		rc = member_check_new(t, dept, account);
+	else if (rc == 0 && !manager)
+		rc = store_group_dept_left(t, dept); /* he managed it */
 	m.manager = manager;
 	return rc != 0 ? rc : member_write(t, &m);
 }
@@ -103,7 +106,9 @@ store_member_remove(struct store_txn *t, uint32_t dept, uint64_t account)
 		return rc;
 	role_key(key, account, dept);
 	rc = store_kv_del(t, STORE_TABLE_ROLE, key, sizeof(key));
-	return rc == CHQ_ENOENT ? CHQ_ECORRUPT : rc; /* one-sided */
+	if (rc != 0)
+		return rc == CHQ_ENOENT ? CHQ_ECORRUPT : rc; /* one-sided */
+	return store_group_dept_left(t, dept);
 }
 
 /* The record of an item, its key read at these places. */

@@ -13,6 +13,7 @@
 #include "store/meta.h"
 #include "store/record.h"
 #include "store/rule.h"
+#include "store/verify_group.h"
 
 struct check {
 	struct store_txn *t;
@@ -390,5 +391,7 @@ store_verify_all(struct store_txn *t, struct store_verify *out, store_fault_fn *
 		rc = store_meta_get(t, STORE_META_NEXT_RULE, &c.next_rule);
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && rc == 0; i++)
 		rc = check_table(&c, tables[i].table, tables[i].name, tables[i].check);
-	return rc != 0 ? rc : check_audit(&c);
+	if (rc == 0)
+		rc = check_audit(&c);
+	return rc != 0 ? rc : store_verify_groups(t, out, fault_fn, arg);
 }
