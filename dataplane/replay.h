@@ -96,12 +96,25 @@ chq_replay_highest(const uint64_t words[CHQ_REPLAY_WORDS])
 }
 #endif
 
-/* A valid frame of the session was heard: at most one store a second to each half of the record. */
+/* Would a frame heard now have the receiver half written? */
+static inline int
+chq_session_heard_anew(const struct chq_session *s, uint32_t now_s)
+{
+	return chq_heard_until(CHQ_LOAD_RELAXED(&s->heard_s)) != chq_heard_until(now_s);
+}
+
+/*
+ * A valid frame of the session was heard: at most one store a second to its sender half, and one in
+ * CHQ_HEARD_SPAN_S to its receiver half, which a frame's sender has no other use for. That one comes
+ * first: who is killed between them leaves it to the next frame to do both again.
+ */
 static inline void
 chq_session_heard(struct chq_session *s, uint32_t now_s)
 {
 	if (CHQ_LOAD_RELAXED(&s->heard_s) == now_s)
 		return;
+	if (chq_session_heard_anew(s, now_s))
+		CHQ_STORE_RELAXED(&s->rx_heard_s, chq_heard_until(now_s));
+	CHQ_PROGRAM_ORDER();
 	CHQ_STORE_RELAXED(&s->heard_s, now_s);
-	CHQ_STORE_RELAXED(&s->rx_heard_s, now_s);
 }

@@ -338,7 +338,7 @@ receiver_half_fill(struct chq_session *s, const struct chq_dp_session_open *m, u
 	CHQ_STORE_RELAXED(&s->rx_ident, 0);
 	CHQ_STORE_RELAXED(&s->seq_out, 0);
 	CHQ_STORE_RELAXED(&s->rx_expires_s, s->expires_s);
-	CHQ_STORE_RELAXED(&s->rx_heard_s, now_s);
+	CHQ_STORE_RELAXED(&s->rx_heard_s, chq_heard_until(now_s));
 	chq_path_write(s, &path, word);
 	CHQ_STORE_RELEASE(&s->path_word, word);
 	CHQ_STORE_RELAXED(&s->path_fp, chq_path_fp_of(&path));

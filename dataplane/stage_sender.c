@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "dataplane/fetch.h"
+#include "dataplane/replay.h"
 #include "dataplane/stage.h"
 
 /*
@@ -19,7 +20,7 @@ sender_find(const struct chq_worker *w, struct chq_pkt *p, struct chq_sip_job *j
 	if (p->from_state == CHQ_SESSION_FREE)
 		return CHQ_D_SLOT;
 	chq_fetch_write(s->replay);
-	if (CHQ_LOAD_RELAXED(&s->heard_s) != w->now_s)
+	if (chq_session_heard_anew(s, w->now_s))
 		chq_fetch_write(&s->rx_heard_s); /* to be written by chq_session_heard() */
 	p->from = s;
 	p->from_slot = p->hdr.slot;

@@ -69,7 +69,7 @@ struct chq_session {
 	uint64_t quota; /* GCRA, ticks: {frames 32 | bytes 32}; writer path, compare-and-swap relaxed. See dataplane/quota.h */
 	uint64_t notice_tat; /* GCRA, ns: NOTICEs sent to this session; the same */
 	uint32_t expires_s;  /* frames after it: NOTICE expired */
-	uint32_t heard_s; /* last valid frame; writer path, relaxed, at most once a second; then rx_heard_s too */
+	uint32_t heard_s; /* last valid frame; writer path, relaxed, at most once a second. See chq_session_heard() */
 	uint32_t budget; /* 1 + slot of the cold record whose account_quota it shares with the account's other sessions; 0: it has none to share with */
 	uint16_t sender_epoch; /* its account's: grants of another one are void. See proto/grant.h */
 	uint16_t pad0;
@@ -86,7 +86,7 @@ struct chq_session {
 		[2]; /* the copy that is not current may be written by any path that holds a valid PING */
 	uint64_t seq_out; /* last sequence number used; writer path and manager, fetch-add relaxed */
 	uint32_t rx_expires_s; /* = expires_s */
-	uint32_t rx_heard_s;   /* = heard_s */
+	uint32_t rx_heard_s;   /* chq_heard_until(heard_s); written before it */
 };
 _Static_assert(sizeof(struct chq_session) == 256, "hot record is 256 bytes");
 _Static_assert(__builtin_offsetof(struct chq_session, tag_out) == 128,
@@ -105,6 +105,15 @@ enum chq_rx_flag {
 #define CHQ_RX_IS(ident, account) \
 	(((ident) >> 56 & CHQ_RX_VALID) && ((ident)&CHQ_ID_MASK) == (account))
 #define CHQ_RX_SAME(a, b) ((((a) ^ (b)) & ~((uint64_t)(CHQ_RX_DENY | CHQ_RX_DEVICES) << 56)) == 0)
+
+/* rx_heard_s is the end of the eight seconds that heard_s lies in: so it is written once in them, and a receiver counts
+ * as silent never too early, up to seven seconds late. The manager's sweep goes by heard_s. */
+#define CHQ_HEARD_SPAN_S 8
+static inline uint32_t
+chq_heard_until(uint32_t heard_s)
+{
+	return heard_s | (CHQ_HEARD_SPAN_S - 1);
+}
 
 /* Cold record of the same slot. 128 bytes. Writer manager; deny and next_slot are read by path when
  * a flag says so, fast_tat and over_quota when a frame is over its quota, account_quota when a

@@ -78,8 +78,9 @@ look_ahead(const struct xdp_md *ctx, const struct chq_header *h, struct datagram
 	if (a->s) {
 		touch(&a->s->tag_in);
 		touch(a->s->replay);
-		touch(&a->s->seq_out); /* for rx_heard_s: a store that misses would hold up the
-					* next locked operation */
+		if (chq_session_heard_anew(a->s, d->now_s))
+			touch(&a->s->seq_out); /* for rx_heard_s: a store that misses would hold
+						* up the next locked operation */
 	}
 	a->second = element(&chq_accounts, at[1]);
 	if (a->second)

@@ -22,7 +22,7 @@ scene_init(struct scene *s)
 		peer_init(&s->two[i], 6, (uint8_t)(i + 1));
 		peer_confirm(&s->v, &s->two[i]);
 	}
-	world_clock(&s->v, T0_NS + 91 * UINT64_C(1000000000));
+	world_clock(&s->v, T0_NS + (91 + CHQ_HEARD_SPAN_S) * UINT64_C(1000000000));
 	peer_open(&s->v, &s->guest);
 	for (struct peer *p = &s->alice; p <= &s->bob; p++)
 		chq_session_heard(peer_session(&s->v, p), s->v.w->now_s);

@@ -153,16 +153,35 @@ two_threads_never_take_one_number_twice(void **state)
 }
 
 static void
-heard_is_written_once_a_second_to_both_halves(void **state)
+heard_is_written_once_a_second_and_once_in_eight_to_the_receiver_half(void **state)
 {
 	struct chq_session s = { .heard_s = 5, .rx_heard_s = 1 };
 
 	(void)state;
 	chq_session_heard(&s, 5);
 	assert_int_equal(s.rx_heard_s, 1); /* nothing to write */
-	chq_session_heard(&s, 6);
-	assert_int_equal(s.heard_s, 6);
-	assert_int_equal(s.rx_heard_s, 6);
+	chq_session_heard(&s, 7);
+	assert_int_equal(s.heard_s, 7);
+	assert_int_equal(s.rx_heard_s, 1); /* 0 to 7 are one span */
+	chq_session_heard(&s, 8);
+	assert_int_equal(s.heard_s, 8);
+	assert_int_equal(s.rx_heard_s, 15);
+}
+
+/* Whatever the seconds between its frames, by whichever clocks: one a second behind is the program's. */
+static void
+a_receiver_is_silent_never_early_and_at_most_seven_seconds_late(void **state)
+{
+	struct chq_session s = { .heard_s = 0, .rx_heard_s = chq_heard_until(0) };
+	uint64_t seed = 7;
+
+	(void)state;
+	for (uint32_t now = 0, last = 0; now < 100000; now += (uint32_t)(rnd(&seed) % 12)) {
+		last = now - (now > 0 && rnd(&seed) % 4 == 0);
+		chq_session_heard(&s, last);
+		assert_int_equal(s.heard_s, last);
+		assert_in_range(s.rx_heard_s, last, last + CHQ_HEARD_SPAN_S - 1);
+	}
 }
 
 int
@@ -173,7 +192,9 @@ main(void)
 		cmocka_unit_test(window_reaches_225_to_256_numbers_back),
 		cmocka_unit_test(window_refuses_numbers_that_are_none),
 		cmocka_unit_test(two_threads_never_take_one_number_twice),
-		cmocka_unit_test(heard_is_written_once_a_second_to_both_halves),
+		cmocka_unit_test(
+			heard_is_written_once_a_second_and_once_in_eight_to_the_receiver_half),
+		cmocka_unit_test(a_receiver_is_silent_never_early_and_at_most_seven_seconds_late),
 	};
 	return cmocka_run_group_tests_name("dataplane/replay", tests, NULL, NULL);
 }
