@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "control/app.h"
 #include "control/book_load.h"
 #include "control/ctl_server.h"
 #include "control/dp.h"
@@ -66,6 +67,7 @@ control_tick(evutil_socket_t fd, short what, void *arg)
 	push_tick(ctl, now_ms);
 	life_tick(ctl, now_ms);
 	login_tick(ctl, now_ms);
+	apps_tick(ctl);
 	ctl_server_tick(ctl->ctl, now_ms);
 	control_book_tick(ctl, now_ms);
 }
@@ -185,10 +187,16 @@ control_files_open(struct control *ctl, struct control_error *err)
 		control_fail(err, rc, "memory");
 		goto store;
 	}
+	rc = apps_open(ctl);
+	if (rc) {
+		control_fail(err, rc, "applications");
+		goto store;
+	}
 	rc = control_book_open(ctl);
 	if (!rc)
 		return CHQ_OK;
 	control_fail(err, rc, "address book");
+	apps_close(ctl);
 store:
 	store_reader_close(ctl->reader);
 	store_close(ctl->store);
@@ -201,6 +209,7 @@ static void
 control_files_close(struct control *ctl)
 {
 	control_book_close(ctl);
+	apps_close(ctl);
 	store_reader_close(ctl->reader);
 	store_close(ctl->store);
 	control_keys_wipe(&ctl->keys);
@@ -294,6 +303,7 @@ control_stop(struct control *ctl)
 	views_init(&ctl->views);
 	loop_inbox_run(&ctl->inbox);
 	control_book_close(ctl);
+	apps_close(ctl);
 	ctl_server_free(ctl->ctl);
 	views_deinit(&ctl->views);
 	loop_inbox_deinit(&ctl->inbox);

@@ -24,6 +24,7 @@
 #include "control/session.h"
 #include "control/view.h"
 
+struct apps;
 struct book;
 struct event;
 struct event_base;
@@ -89,6 +90,7 @@ struct control {
 	struct sessions sessions;
 	struct chq_list pushing; /* sessions with pushes that are not acknowledged */
 	struct views views;
+	struct apps *apps; /* app.h */
 	struct hello_cache hellos;
 	struct limits fail_account, fail_address;
 	struct chq_list enrolling;		 /* login.c's */

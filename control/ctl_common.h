@@ -79,6 +79,7 @@ struct ctl_change {
 	size_t n_roles;
 	uint32_t rule_id;
 	struct store_rule *rule;	  /* freed with the change */
+	struct store_app *app;		  /* the same */
 	unsigned waiting, closed, failed; /* sessions being closed */
 };
 

@@ -12,6 +12,7 @@ struct ctl_verb {
 };
 
 /* By file: ctl_status.c (conf too), ctl_user.c, ctl_dept.c … */
+extern const struct ctl_verb ctl_verbs_app[];
 extern const struct ctl_verb ctl_verbs_status[], ctl_verbs_user[], ctl_verbs_dept[],
 	ctl_verbs_friend[], ctl_verbs_policy[], ctl_verbs_session[], ctl_verbs_limit[],
 	ctl_verbs_audit[];
@@ -27,6 +28,7 @@ ctl_handler_fn ctl_dept_add, ctl_dept_list, ctl_dept_tree, ctl_dept_show, ctl_de
 ctl_handler_fn ctl_friend_request, ctl_friend_confirm, ctl_friend_remove, ctl_friend_list;
 ctl_handler_fn ctl_policy_list, ctl_policy_add, ctl_policy_set, ctl_policy_remove, ctl_policy_check,
 	ctl_policy_explain;
+ctl_handler_fn ctl_app_list, ctl_app_register, ctl_app_set, ctl_app_remove, ctl_app_sign;
 ctl_handler_fn ctl_audit_tail, ctl_audit_verify, ctl_audit_export;
 ctl_handler_fn ctl_limit_show, ctl_limit_set;
 ctl_handler_fn ctl_session_list, ctl_session_show, ctl_session_kick, ctl_user_sessions;

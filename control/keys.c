@@ -5,12 +5,14 @@
 #include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/array.h"
 #include "base/err.h"
+#include "proto/policy.h"
 
 /* The daemon reads all but the first. */
 static const char *const key_files[] = { "org.key", "server.key", "grants.key", "server.cert" };
@@ -231,4 +233,77 @@ control_keys_make(const char *dir, uint32_t server_id, uint64_t not_before_ms,
 	sodium_memzero(&org, sizeof(org));
 	control_keys_wipe(&k);
 	return rc;
+}
+
+/* The version of the list that is there, 0 without one. */
+static uint64_t
+policy_version(const char *dir, const uint8_t org[32])
+{
+	uint8_t bytes[CHQ_POLICY_MAX + 1];
+	struct chq_policy before;
+	char path[PATH_MAX];
+	ssize_t n = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/policy", dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd >= 0) {
+		n = read(fd, bytes, sizeof(bytes));
+		close(fd);
+	}
+	return n > 0 && chq_policy_parse(bytes, (size_t)n, org, &before) == CHQ_OK ? before.version
+										   : 0;
+}
+
+static int
+app_order(const void *a, const void *b)
+{
+	return *(const uint16_t *)a - *(const uint16_t *)b;
+}
+
+/* Whole or not at all. */
+static int
+policy_write(const char *dir, const uint8_t *bytes, size_t len, struct keys_error *err)
+{
+	char now[PATH_MAX], next[PATH_MAX];
+	int rc;
+
+	snprintf(now, sizeof(now), "%s/policy", dir);
+	snprintf(next, sizeof(next), "%s/policy.new", dir);
+	unlink(next);
+	rc = key_write(dir, "policy.new", bytes, len, 0644, err);
+	if (!rc && rename(next, now) != 0) {
+		rc = chq_errno();
+		unlink(next);
+		return keys_fail(err, rc, dir, "policy", chq_strerror(rc));
+	}
+	return rc;
+}
+
+int
+control_keys_sign_policy(const char *dir, const uint16_t *apps, unsigned n, uint64_t wall_ms,
+			 struct keys_error *err)
+{
+	struct chq_policy policy = { .version = wall_ms, .count = (uint16_t)n };
+	uint8_t seed[CHQ_ED25519_SEED_BYTES], bytes[CHQ_POLICY_MAX];
+	struct chq_signkey org;
+	int rc;
+
+	if (n > CHQ_POLICY_APPS_MAX)
+		return keys_fail(err, CHQ_EINVAL, dir, "policy", "too many applications");
+	rc = key_read(dir, "org.key", seed, sizeof(seed), true, err);
+	if (rc)
+		return rc;
+	chq_ed25519_from_seed(&org, seed);
+	sodium_memzero(seed, sizeof(seed));
+	if (n)
+		memcpy(policy.app, apps, n * sizeof(*apps));
+	qsort(policy.app, n, sizeof(policy.app[0]), app_order);
+	if (policy.version <= policy_version(dir, org.public))
+		policy.version = policy_version(dir, org.public) + 1;
+	rc = chq_policy_build(&policy, &org, bytes, sizeof(bytes));
+	sodium_memzero(&org, sizeof(org));
+	if (rc < 0)
+		return keys_fail(err, CHQ_EINVAL, dir, "policy", "an application is named twice");
+	return policy_write(dir, bytes, (size_t)rc, err);
 }

@@ -62,5 +62,16 @@ int control_keys_make(const char *dir, uint32_t server_id, uint64_t not_before_m
  */
 int control_keys_give(const char *dir, uid_t uid, gid_t gid);
 
+/**
+ * control_keys_sign_policy() - sign the list of inspected applications with org.key, as the file "policy".
+ * @apps: their numbers, in any order; at most CHQ_POLICY_APPS_MAX.
+ *
+ * Its version is the wall clock's, but above that of the file which is there.
+ * Return: 0; CHQ_EINVAL (too many, or one twice); codes of reading org.key as control_keys_load()
+ * reads others; another negated errno. On failure the file before stays.
+ */
+int control_keys_sign_policy(const char *dir, const uint16_t *apps, unsigned n, uint64_t wall_ms,
+			     struct keys_error *err);
+
 /* Take back control_keys_make(): no server has begun to use them. */
 void control_keys_remove(const char *dir);

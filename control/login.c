@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "control/app.h"
 #include "control/control.h"
 #include "control/dp_send.h"
 #include "control/life.h"
@@ -94,6 +95,7 @@ login_answer(struct control *ctl, struct session *s, uint64_t id)
 {
 	Chasqui__LoginReply reply = CHASQUI__LOGIN_REPLY__INIT;
 	Chasqui__Address observed;
+	const uint8_t *policy;
 	struct store_account a;
 	int rc = store_account_read(ctl->reader, s->account, &a);
 
@@ -112,6 +114,8 @@ login_answer(struct control *ctl, struct session *s, uint64_t id)
 	reply.expiry_ms = s->expires_ms;
 	reply.contacts_version = view_version(ctl, a.id, a.contacts_version);
 	reply.epoch = ctl->epoch;
+	policy = apps_policy(ctl, &reply.policy.len);
+	reply.policy.data = (uint8_t *)(uintptr_t)policy; /* only read */
 	reply.observed = &observed;
 	request_answer(ctl, s, id, CHASQUI__CODE__OK, 0, &reply.base);
 }

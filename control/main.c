@@ -13,11 +13,15 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/undumpable.h"
 #include "control/control.h"
 #include "control/init.h"
+#include "control/keys.h"
+#include "proto/aead.h"
+#include "proto/policy.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -26,11 +30,15 @@ static const char usage_text[] =
 	"       chasqui-control [-c FILE] conf-check [FILE]\n"
 	"       chasqui-control init [--config FILE] [--state DIR] [--run DIR] [--port PORT]\n"
 	"                            [--server-id N] HOST\n"
+	"       chasqui-control sign-policy DIR [APP...]\n"
 	"\n"
 	"run         serve (the default)\n"
 	"conf-check  print the effective configuration, or what is wrong with it\n"
 	"init        make keys, configuration and an empty database, and print the invitation\n"
 	"            that clients need; overwrites nothing\n"
+	"sign-policy sign, with DIR/org.key, the list of applications that the relay may read, as\n"
+	"            DIR/policy: the daemon takes it from its folder of keys by `chasquictl app "
+	"sign`\n"
 	"\n"
 	"FILE is " CHQ_SITE_CONF_PATH " unless given.\n";
 
@@ -302,6 +310,31 @@ init(int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
+/* sign-policy FOLDER APP... */
+static int
+sign_policy(int argc, char **argv)
+{
+	uint16_t apps[CHQ_POLICY_APPS_MAX];
+	struct keys_error err;
+	unsigned n = 0;
+
+	if (argc < 2 || argc - 2 > CHQ_POLICY_APPS_MAX)
+		return usage();
+	for (int i = 2; i < argc; i++) {
+		apps[n++] = (uint16_t)number(argv[i], UINT16_MAX);
+		if (apps[n - 1] == 0 && strcmp(argv[i], "0") != 0)
+			return usage();
+	}
+	chq_undumpable();
+	if (chq_crypto_init() != 0 ||
+	    control_keys_sign_policy(argv[1], apps, n, chq_wall_ms(), &err) != 0) {
+		fprintf(stderr, "chasqui-control: %s\n", err.text);
+		return EXIT_FAILURE;
+	}
+	fprintf(stderr, "signed %s/policy: %u applications may be read by the relay\n", argv[1], n);
+	return EXIT_SUCCESS;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -322,5 +355,7 @@ main(int argc, char **argv)
 		return conf_check(argc - at == 2 ? argv[at + 1] : path);
 	if (!strcmp(argv[at], "init"))
 		return init(argc - at, argv + at);
+	if (!strcmp(argv[at], "sign-policy"))
+		return sign_policy(argc - at, argv + at);
 	return usage();
 }

@@ -28,6 +28,8 @@ void push_device_enrolled(struct control *ctl, struct session *s, uint8_t number
 
 void push_replaced(struct control *ctl, struct session *s, const struct chq_dp_path *by);
 
+void push_apps_changed(struct control *ctl, struct session *s, uint64_t version);
+
 /* The client has acknowledged a number. */
 void push_acked(struct control *ctl, struct session *s, uint32_t epoch, uint64_t number);
 

@@ -2,6 +2,7 @@
 
 #include "base/array.h"
 #include "base/err.h"
+#include "control/app.h"
 #include "control/contacts.h"
 #include "control/control.h"
 #include "control/devices.h"
@@ -32,6 +33,7 @@ static const struct method methods[] = {
 	[CHASQUI__METHOD__METHOD_FRIEND_CONFIRM] = { friends_confirm, BODY(friend_request), false },
 	[CHASQUI__METHOD__METHOD_DEVICES] = { devices_list, NULL, false },
 	[CHASQUI__METHOD__METHOD_DEVICE_REVOKE] = { devices_revoke, BODY(device_revoke), false },
+	[CHASQUI__METHOD__METHOD_APPS] = { apps_request, BODY(apps_request), false },
 };
 
 void
