@@ -3,14 +3,15 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "store/account_priv.h"
 #include "store/kv.h"
 #include "store/meta.h"
 #include "store/reader.h"
 #include "store/record.h"
-#include "store/text.h"
+#include "store/word.h"
 
-static int
-account_write(struct store_txn *t, const struct store_account *a)
+int
+store_account_write(struct store_txn *t, const struct store_account *a)
 {
 	uint8_t key[STORE_ACCOUNT_KEY_BYTES];
 	uint8_t buf[STORE_RECORD_MAX_BYTES];
@@ -20,8 +21,8 @@ account_write(struct store_txn *t, const struct store_account *a)
 	return store_kv_put(t, STORE_TABLE_ACCOUNT, key, sizeof(key), buf, len);
 }
 
-static int
-login_claim(struct store_txn *t, const char *login, uint64_t id)
+int
+store_account_claim(struct store_txn *t, const char *login, uint64_t id)
 {
 	uint8_t ref[STORE_RECORD_MAX_BYTES];
 	size_t len = store_record_pack_ref(id, 0, ref);
@@ -30,50 +31,40 @@ login_claim(struct store_txn *t, const char *login, uint64_t id)
 }
 
 static int
-set_name(struct store_account *a, const char *name)
+account_make(const struct store_account_new *new, struct store_account *a)
 {
-	size_t len = strlen(name);
-	int rc = store_text_check(name, len, STORE_NAME_MAX_BYTES);
+	const struct store_profile *p = new->profile;
+	int rc;
 
+	*a = (struct store_account){ .contacts_version = 1,
+				     .grant_epoch = 1,
+				     .disabled = new->disabled,
+				     .created_ms = new->now_ms,
+				     .changed_ms = new->now_ms };
+	rc = store_login_normalise(new->login, strlen(new->login), a->login);
 	if (rc == 0)
-		memcpy(a->name, name, len + 1);
-	return rc;
-}
-
-static int
-set_pwhash(struct store_account *a, const char *pwhash)
-{
-	size_t len = pwhash ? strlen(pwhash) : 0;
-
-	if (len > STORE_PWHASH_MAX_BYTES || (pwhash && len == 0))
-		return CHQ_EINVAL;
-	memset(a->pwhash, 0, sizeof(a->pwhash));
-	if (pwhash)
-		memcpy(a->pwhash, pwhash, len);
-	return 0;
+		rc = store_account_apply(a, &(struct store_profile){ .name = new->name });
+	if (rc == 0 && p)
+		rc = store_account_apply(a, p);
+	return rc != 0 ? rc : store_account_apply_pwhash(a, new->pwhash);
 }
 
 int
 store_account_add(struct store_txn *t, const struct store_account_new *new, uint64_t *id)
 {
-	struct store_account a = { .contacts_version = 1,
-				   .grant_epoch = 1,
-				   .created_ms = new->now_ms,
-				   .changed_ms = new->now_ms };
-	int rc = store_login_normalise(new->login, strlen(new->login), a.login);
+	struct store_account a;
+	int rc = account_make(new, &a);
 
-	if (rc == 0)
-		rc = set_name(&a, new->name ? new->name : "");
-	if (rc == 0)
-		rc = set_pwhash(&a, new->pwhash);
 	if (rc == 0)
 		rc = store_meta_count(t, STORE_META_NEXT_ACCOUNT, &a.id);
 	if (rc == 0 && a.id > STORE_ACCOUNT_ID_MAX)
 		rc = CHQ_EFULL;
 	if (rc == 0)
-		rc = login_claim(t, a.login, a.id);
+		rc = store_account_claim(t, a.login, a.id);
 	if (rc == 0)
-		rc = account_write(t, &a);
+		rc = store_account_write(t, &a);
+	if (rc == 0)
+		rc = store_word_follow(t, NULL, &a);
 	if (rc == 0)
 		*id = a.id;
 	return rc;
@@ -133,6 +124,8 @@ store_account_find(struct store_txn *t, const char *login, size_t login_bytes,
 	if (rc != 0)
 		return rc;
 	rc = store_account_get(t, id, out);
+	if (rc == 0 && out->removed_ms != 0)
+		return CHQ_ENOENT; /* its name is kept, but nobody's */
 	return rc == CHQ_ENOENT ? CHQ_ECORRUPT : rc;
 }
 
@@ -173,86 +166,4 @@ store_account_list(struct store_txn *t, uint64_t after, struct store_account *ou
 	}
 	store_iter_close(&it);
 	return rc == CHQ_ENOENT ? 0 : rc;
-}
-
-int
-store_account_rename(struct store_txn *t, uint64_t id, const char *login, uint64_t now_ms)
-{
-	char name[STORE_LOGIN_MAX_BYTES + 1];
-	struct store_account a;
-	int rc = store_login_normalise(login, strlen(login), name);
-
-	if (rc == 0)
-		rc = store_account_get(t, id, &a);
-	if (rc != 0 || strcmp(name, a.login) == 0)
-		return rc;
-	rc = login_claim(t, name, id);
-	if (rc == 0)
-		rc = store_kv_del(t, STORE_TABLE_LOGIN, a.login, strlen(a.login));
-	if (rc != 0)
-		return rc;
-	memcpy(a.login, name, sizeof(name));
-	a.changed_ms = now_ms;
-	return account_write(t, &a);
-}
-
-int
-store_account_set_name(struct store_txn *t, uint64_t id, const char *name, uint64_t now_ms)
-{
-	struct store_account a;
-	int rc = store_account_get(t, id, &a);
-
-	if (rc == 0)
-		rc = set_name(&a, name);
-	a.changed_ms = now_ms;
-	return rc != 0 ? rc : account_write(t, &a);
-}
-
-int
-store_account_set_pwhash(struct store_txn *t, uint64_t id, const char *pwhash, uint64_t now_ms)
-{
-	struct store_account a;
-	int rc = store_account_get(t, id, &a);
-
-	if (rc == 0)
-		rc = set_pwhash(&a, pwhash);
-	a.changed_ms = now_ms;
-	return rc != 0 ? rc : account_write(t, &a);
-}
-
-int
-store_account_set_disabled(struct store_txn *t, uint64_t id, bool disabled, uint64_t now_ms)
-{
-	struct store_account a;
-	int rc = store_account_get(t, id, &a);
-
-	if (rc != 0 || a.disabled == disabled)
-		return rc;
-	a.disabled = disabled;
-	a.changed_ms = now_ms;
-	return account_write(t, &a);
-}
-
-int
-store_account_next_grant_epoch(struct store_txn *t, uint64_t id, uint32_t *epoch)
-{
-	struct store_account a;
-	int rc = store_account_get(t, id, &a);
-
-	if (rc != 0)
-		return rc;
-	*epoch = ++a.grant_epoch;
-	return account_write(t, &a);
-}
-
-int
-store_account_contacts_changed(struct store_txn *t, uint64_t id)
-{
-	struct store_account a;
-	int rc = store_account_get(t, id, &a);
-
-	if (rc != 0)
-		return rc;
-	a.contacts_version++;
-	return account_write(t, &a);
 }

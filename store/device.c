@@ -87,6 +87,8 @@ store_device_enroll(struct store_txn *t, const struct store_device_new *new, uin
 	struct store_account a;
 	int rc = store_account_get(t, new->account, &a);
 
+	if (rc == 0 && a.removed_ms != 0)
+		rc = CHQ_ENOENT;
 	if (rc == 0 && (unsigned)new->kind >= STORE_DEVICE__COUNT)
 		rc = CHQ_EINVAL;
 	if (rc == 0)

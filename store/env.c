@@ -29,6 +29,7 @@ static const char *const table_names[STORE_TABLE__COUNT] = {
 	[STORE_TABLE_GROUPAT] = "groupat",
 	[STORE_TABLE_RULE] = "rule",	 [STORE_TABLE_APP] = "app",
 	[STORE_TABLE_OFFER] = "offer",	 [STORE_TABLE_AUDIT] = "audit",
+	[STORE_TABLE_WORD] = "word",
 };
 
 int

@@ -32,6 +32,7 @@ enum store_table {
 	STORE_TABLE_AUDIT,    /* number (8)                            -> audit record, hash */
 	STORE_TABLE_APP,      /* app (4)                               -> app record */
 	STORE_TABLE_OFFER,    /* account (6) device (1)                -> offer record */
+	STORE_TABLE_WORD,     /* word, 0, account (6)                  -> what it is a word of */
 	STORE_TABLE__COUNT,
 };
 

@@ -119,6 +119,14 @@ store_iter_next(struct store_iter *it)
 	return iter_move(it, &k, MDB_NEXT);
 }
 
+int
+store_iter_seek(struct store_iter *it, const void *start, size_t start_len)
+{
+	MDB_val k = val_of(start, start_len);
+
+	return iter_move(it, &k, start_len == 0 ? MDB_FIRST : MDB_SET_RANGE);
+}
+
 void
 store_iter_close(struct store_iter *it)
 {

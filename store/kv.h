@@ -56,6 +56,9 @@ int store_iter_open(struct store_iter *it, struct store_txn *t, enum store_table
 
 /* The following key. Return: as store_iter_open(). */
 int store_iter_next(struct store_iter *it);
+
+/* Go to the first key >= @start with the prefix that it was opened with. Return: as it. */
+int store_iter_seek(struct store_iter *it, const void *start, size_t start_len);
 void store_iter_close(struct store_iter *it);
 
 /* Keys: big endian, so that a walk goes by account, then device or peer. */

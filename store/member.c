@@ -69,8 +69,10 @@ member_check_new(struct store_txn *t, uint32_t dept, uint64_t account)
 	if (rc != 0)
 		return rc;
 	rc = store_account_get(t, account, &a);
+	if (rc == CHQ_ENOENT || (rc == 0 && a.removed_ms != 0))
+		return CHQ_ENOUSER;
 	if (rc != 0)
-		return rc == CHQ_ENOENT ? CHQ_ENOUSER : rc;
+		return rc;
 	rc = store_member_roles(t, account, roles, &n);
 	return rc == 0 && n == STORE_ROLES_MAX ? CHQ_EFULL : rc;
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "store/kv.h"
 #include "store/record.h"
+#include "store/word.h"
 
 int
 store_meta_get(struct store_txn *t, enum store_meta what, uint64_t *out)
@@ -57,10 +58,22 @@ migrate_to_departments(struct store_txn *t)
 	return rc != 0 ? rc : store_meta_set(t, STORE_META_NEXT_RULE, 1);
 }
 
+/* 3: profiles, tombstones, sender epochs and search words of accounts; records of version 1 stay. */
+static int
+migrate_to_people(struct store_txn *t)
+{
+	int rc = store_env_table(t, STORE_TABLE_ACCOUNT);
+
+	if (rc == 0)
+		rc = store_env_table(t, STORE_TABLE_WORD);
+	return rc != 0 ? rc : store_word_make_all(t);
+}
+
 /* Step i leads from version i to i + 1. Steps are added, never changed. */
 static int (*const steps[STORE_SCHEMA_VERSION])(struct store_txn *t) = {
 	migrate_from_nothing,
 	migrate_to_departments,
+	migrate_to_people,
 };
 
 int

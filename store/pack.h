@@ -21,15 +21,22 @@ struct unpacker {
 	const uint8_t *at;
 	size_t left;
 	bool bad;
+	uint8_t version;
 };
+
+static inline struct packer
+packer_start_version(uint8_t *buf, uint8_t version)
+{
+	struct packer w = { buf, buf };
+
+	*w.at++ = version;
+	return w;
+}
 
 static inline struct packer
 packer_start(uint8_t *buf)
 {
-	struct packer w = { buf, buf };
-
-	*w.at++ = RECORD_VERSION;
-	return w;
+	return packer_start_version(buf, RECORD_VERSION);
 }
 
 static inline size_t
@@ -166,14 +173,22 @@ unpack_blob(struct unpacker *r, uint8_t *dst, size_t max_bytes)
 	return len;
 }
 
+/* Versions 1 to @latest are read; which one it is, is in r.version. */
+static inline struct unpacker
+unpacker_start_version(const uint8_t *p, size_t len, uint8_t latest)
+{
+	struct unpacker r = { p, len, false, 0 };
+
+	r.version = unpack_u8(&r);
+	if (r.version == 0 || r.version > latest)
+		r.bad = true;
+	return r;
+}
+
 static inline struct unpacker
 unpacker_start(const uint8_t *p, size_t len)
 {
-	struct unpacker r = { p, len, false };
-
-	if (unpack_u8(&r) != RECORD_VERSION)
-		r.bad = true;
-	return r;
+	return unpacker_start_version(p, len, RECORD_VERSION);
 }
 
 static inline bool

@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "store/pack.h"
 
-enum { ACCOUNT_DISABLED = 0x01 };
+enum { ACCOUNT_VERSION = 2, ACCOUNT_DISABLED = 0x01 };
 enum { DEVICE_REVOKED = 0x01 };
 
 size_t
@@ -62,7 +62,7 @@ store_record_unpack_ref(uint64_t *account, uint8_t *number, const uint8_t *p, si
 size_t
 store_record_pack_account(const struct store_account *a, uint8_t *buf)
 {
-	struct packer w = packer_start(buf);
+	struct packer w = packer_start_version(buf, ACCOUNT_VERSION);
 
 	pack_u8(&w, a->disabled ? ACCOUNT_DISABLED : 0);
 	pack_u32(&w, a->grant_epoch);
@@ -72,13 +72,35 @@ store_record_pack_account(const struct store_account *a, uint8_t *buf)
 	pack_text(&w, a->login);
 	pack_text(&w, a->name);
 	pack_text(&w, a->pwhash);
+	pack_u32(&w, a->sender_epoch);
+	pack_u64(&w, a->removed_ms);
+	pack_text(&w, a->title);
+	pack_text(&w, a->phone);
+	pack_text(&w, a->mail);
+	pack_text(&w, a->avatar);
+	pack_text(&w, a->number);
 	return packer_len(&w);
+}
+
+/* What version 1 did not have. */
+static void
+unpack_account_2(struct unpacker *r, struct store_account *a)
+{
+	a->sender_epoch = unpack_u32(r);
+	a->removed_ms = unpack_u64(r);
+	unpack_text(r, a->title, STORE_TITLE_MAX_BYTES);
+	unpack_text(r, a->phone, STORE_PHONE_MAX_BYTES);
+	unpack_text(r, a->mail, STORE_MAIL_MAX_BYTES);
+	unpack_text(r, a->avatar, STORE_AVATAR_MAX_BYTES);
+	unpack_text(r, a->number, STORE_NUMBER_MAX_BYTES);
+	if (a->removed_ms != 0 && !a->disabled)
+		r->bad = true;
 }
 
 int
 store_record_unpack_account(struct store_account *out, const uint8_t *p, size_t len)
 {
-	struct unpacker r = unpacker_start(p, len);
+	struct unpacker r = unpacker_start_version(p, len, ACCOUNT_VERSION);
 	struct store_account a = { .id = 0 };
 	int rc;
 
@@ -90,6 +112,8 @@ store_record_unpack_account(struct store_account *out, const uint8_t *p, size_t 
 	unpack_text(&r, a.login, STORE_LOGIN_MAX_BYTES);
 	unpack_text(&r, a.name, STORE_NAME_MAX_BYTES);
 	unpack_text(&r, a.pwhash, STORE_PWHASH_MAX_BYTES);
+	if (r.version > 1)
+		unpack_account_2(&r, &a);
 	if (a.login[0] == '\0')
 		r.bad = true;
 	rc = unpacker_end(&r);

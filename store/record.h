@@ -8,7 +8,8 @@
  * The bytes of records in the database: a version byte, then packed little-endian fields, texts and
  * blobs with their length in front (1 byte for texts, 2 for blobs). Keys carry ids, values do not
  * repeat them. An unpacker takes any bytes, reads none beyond @len, accepts exactly what its packer
- * makes, and touches *out only on success. All are pure functions, for any thread.
+ * makes (and, of accounts, what that of version 1 made: fields that it did not have are empty), and
+ * touches *out only on success. All are pure functions, for any thread.
  *
  * Packers write into @buf (STORE_RECORD_MAX_BYTES) and return the length; the struct must hold
  * valid values (the functions that change records see to it).

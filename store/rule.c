@@ -80,6 +80,28 @@ store_rule_names_dept(struct store_txn *t, uint32_t dept, bool *out)
 	return *out || rc == CHQ_ENOENT ? 0 : rc;
 }
 
+static bool
+atoms_name_account(const struct store_atom *atoms, uint16_t n, uint64_t account)
+{
+	for (uint16_t i = 0; i < n; i++)
+		if (atoms[i].kind == STORE_ATOM_ACCOUNT && atoms[i].id == account)
+			return true;
+	return false;
+}
+
+int
+store_rule_names_account(struct store_txn *t, uint64_t account, bool *out)
+{
+	struct store_rule r = { .id = 0 };
+	int rc = 0;
+
+	*out = false;
+	while (!*out && (rc = store_rule_next(t, r.id, &r)) == 0)
+		*out = atoms_name_account(r.subjects, r.n_subjects, account) ||
+		       atoms_name_account(r.objects, r.n_objects, account);
+	return *out || rc == CHQ_ENOENT ? 0 : rc;
+}
+
 /* --- changing --- */
 
 static int

@@ -48,6 +48,9 @@ int store_rule_next(struct store_txn *t, uint32_t after, struct store_rule *out)
 /* Does any rule name this department? Return: 0; CHQ_ECORRUPT. */
 int store_rule_names_dept(struct store_txn *t, uint32_t dept, bool *out);
 
+/* Does any rule name this account? Return: 0; CHQ_ECORRUPT. */
+int store_rule_names_account(struct store_txn *t, uint64_t account, bool *out);
+
 /**
  * store_atoms_check() - is what these atoms name there?
  * Return: 0; CHQ_EINVAL (none, more than STORE_ATOMS_MAX, or an unknown kind); CHQ_ENOENT (a

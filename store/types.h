@@ -10,16 +10,21 @@ enum {
 	STORE_NAME_MAX_BYTES = 128,	  /* display name, UTF-8 */
 	STORE_DEVICE_NAME_MAX_BYTES = 64, /* UTF-8 */
 	STORE_PWHASH_MAX_BYTES = 127,	  /* crypto_pwhash_STRBYTES without its NUL */
-	STORE_KEY_BYTES = 32,		  /* Ed25519 and X25519 public keys */
-	STORE_DEVLIST_MAX_BYTES = 2048,	  /* signed device list */
-	STORE_PREKEY_MAX_BYTES = 512,	  /* published prekey of a device */
-	STORE_ANSWER_MAX_BYTES = 1200,	  /* an answer fits a datagram */
-	STORE_ANSWERS_KEPT = 32,	  /* per device */
-	STORE_DEVICES_MAX = 255,	  /* per account, tombstones included */
-	STORE_DEPT_MAX_BYTES = 64,	  /* name of a department, UTF-8 */
-	STORE_PATH_MAX_BYTES = 1024,	  /* path of a department */
-	STORE_DEPTH_MAX = 64,		  /* departments above each other */
-	STORE_ROLES_MAX = 64,		  /* departments of one account */
+	STORE_TITLE_MAX_BYTES = 128,	  /* UTF-8, as the four that follow */
+	STORE_PHONE_MAX_BYTES = 64,
+	STORE_MAIL_MAX_BYTES = 254,
+	STORE_AVATAR_MAX_BYTES = 255,
+	STORE_NUMBER_MAX_BYTES = 64,	/* employee number */
+	STORE_KEY_BYTES = 32,		/* Ed25519 and X25519 public keys */
+	STORE_DEVLIST_MAX_BYTES = 2048, /* signed device list */
+	STORE_PREKEY_MAX_BYTES = 512,	/* published prekey of a device */
+	STORE_ANSWER_MAX_BYTES = 1200,	/* an answer fits a datagram */
+	STORE_ANSWERS_KEPT = 32,	/* per device */
+	STORE_DEVICES_MAX = 255,	/* per account, tombstones included */
+	STORE_DEPT_MAX_BYTES = 64,	/* name of a department, UTF-8 */
+	STORE_PATH_MAX_BYTES = 1024,	/* path of a department */
+	STORE_DEPTH_MAX = 64,		/* departments above each other */
+	STORE_ROLES_MAX = 64,		/* departments of one account */
 	STORE_RULES_MAX = 4096,
 	STORE_ATOMS_MAX = 256, /* of a rule's subjects, and of its objects */
 	STORE_ATOM_KINDS = 6,
@@ -36,11 +41,18 @@ struct store_account {
 	char login[STORE_LOGIN_MAX_BYTES + 1];	 /* normal form */
 	char name[STORE_NAME_MAX_BYTES + 1];	 /* display name, may be empty */
 	char pwhash[STORE_PWHASH_MAX_BYTES + 1]; /* crypto_pwhash_str(); empty: no password login */
-	bool disabled;
+	bool disabled;		   /* by an operator; only another operator's word ends that */
 	uint32_t grant_epoch;	   /* rises when all grants towards this account are revoked */
+	uint32_t sender_epoch;	   /* rises when all grants that it holds are revoked; account.h */
 	uint64_t contacts_version; /* rises with every change of the contact list */
 	uint64_t created_ms;	   /* wall clock, ms since 1970 */
 	uint64_t changed_ms;	   /* the same, of the last change by a setter of account.h */
+	uint64_t removed_ms;	   /* the same; 0: it is there. Else a tombstone, disabled too */
+	char title[STORE_TITLE_MAX_BYTES + 1]; /* this and what follows may be empty */
+	char phone[STORE_PHONE_MAX_BYTES + 1];
+	char mail[STORE_MAIL_MAX_BYTES + 1];
+	char avatar[STORE_AVATAR_MAX_BYTES + 1]; /* a reference, not the picture */
+	char number[STORE_NUMBER_MAX_BYTES + 1]; /* of the employee; not unique */
 };
 
 /* End-to-end identity of an account: opaque to the store, which verifies no signature. */

@@ -9,32 +9,18 @@
 #include "store/dept.h"
 #include "store/device.h"
 #include "store/friend.h"
-#include "store/kv.h"
 #include "store/meta.h"
 #include "store/record.h"
 #include "store/rule.h"
 #include "store/verify_group.h"
+#include "store/verify_priv.h"
 
-struct check {
-	struct store_txn *t;
-	struct store_verify *out;
-	store_fault_fn *fault;
-	void *arg;
-	const char *table;
-	uint64_t next_account, next_dept, next_rule;
-	/* The device whose answers are being counted. */
-	uint8_t answers_of[STORE_DEVICE_KEY_BYTES];
-	unsigned answers;
-};
-
-typedef void check_item_fn(struct check *c, const struct store_iter *it);
-
-static void
-fault(struct check *c, const char *what, uint64_t account)
+void
+check_fault(struct check *c, const char *what, uint64_t id)
 {
 	c->out->faults++;
 	if (c->fault)
-		c->fault(c->arg, c->table, what, account);
+		c->fault(c->arg, c->table, what, id);
 }
 
 /* Does index @table lead from @key to this account and device? */
@@ -67,16 +53,20 @@ check_account(struct check *c, const struct store_iter *it)
 
 	c->out->accounts++;
 	if (it->key.len != STORE_ACCOUNT_KEY_BYTES) {
-		fault(c, "key of a wrong length", 0);
+		check_fault(c, "key of a wrong length", 0);
 		return;
 	}
 	id = store_key_get_account(it->key.p);
 	if (store_record_unpack_account(&a, it->val.p, it->val.len) != 0)
-		fault(c, "damaged record", id);
+		check_fault(c, "damaged record", id);
 	else if (id == 0 || id >= c->next_account)
-		fault(c, "id was never given", id);
+		check_fault(c, "id was never given", id);
 	else if (!index_leads_to(c, STORE_TABLE_LOGIN, a.login, strlen(a.login), id, 0))
-		fault(c, "login name is not in the index", id);
+		check_fault(c, "login name is not in the index", id);
+	else {
+		a.id = id;
+		check_words_of(c, &a);
+	}
 }
 
 static void
@@ -87,11 +77,11 @@ check_login(struct check *c, const struct store_iter *it)
 	uint8_t number = 0;
 
 	if (store_record_unpack_ref(&id, &number, it->val.p, it->val.len) != 0 || number != 0)
-		fault(c, "damaged record", 0);
+		check_fault(c, "damaged record", 0);
 	else if (store_account_get(c->t, id, &a) != 0)
-		fault(c, "leads to no account", id);
+		check_fault(c, "leads to no account", id);
 	else if (strlen(a.login) != it->key.len || memcmp(a.login, it->key.p, it->key.len) != 0)
-		fault(c, "leads to an account of another name", id);
+		check_fault(c, "leads to an account of another name", id);
 }
 
 static void
@@ -102,14 +92,14 @@ check_e2e(struct check *c, const struct store_iter *it)
 
 	c->out->identities++;
 	if (it->key.len != STORE_ACCOUNT_KEY_BYTES) {
-		fault(c, "key of a wrong length", 0);
+		check_fault(c, "key of a wrong length", 0);
 		return;
 	}
 	id = store_key_get_account(it->key.p);
 	if (store_record_unpack_e2e(&e, it->val.p, it->val.len) != 0)
-		fault(c, "damaged record", id);
+		check_fault(c, "damaged record", id);
 	else if (!account_exists(c, id))
-		fault(c, "belongs to no account", id);
+		check_fault(c, "belongs to no account", id);
 }
 
 static void
@@ -121,17 +111,17 @@ check_device(struct check *c, const struct store_iter *it)
 
 	c->out->devices++;
 	if (it->key.len != STORE_DEVICE_KEY_BYTES) {
-		fault(c, "key of a wrong length", 0);
+		check_fault(c, "key of a wrong length", 0);
 		return;
 	}
 	id = store_key_get_account(it->key.p);
 	number = it->key.p[STORE_ACCOUNT_KEY_BYTES];
 	if (store_record_unpack_device(&d, it->val.p, it->val.len) != 0)
-		fault(c, "damaged record", id);
+		check_fault(c, "damaged record", id);
 	else if (!account_exists(c, id))
-		fault(c, "belongs to no account", id);
+		check_fault(c, "belongs to no account", id);
 	else if (!index_leads_to(c, STORE_TABLE_DEVKEY, d.noise_key, STORE_KEY_BYTES, id, number))
-		fault(c, "key is not in the index", id);
+		check_fault(c, "key is not in the index", id);
 }
 
 static void
@@ -143,11 +133,11 @@ check_devkey(struct check *c, const struct store_iter *it)
 
 	if (store_record_unpack_ref(&id, &number, it->val.p, it->val.len) != 0 ||
 	    it->key.len != STORE_KEY_BYTES)
-		fault(c, "damaged record", 0);
+		check_fault(c, "damaged record", 0);
 	else if (store_device_get(c->t, id, number, &d) != 0)
-		fault(c, "leads to no device", id);
+		check_fault(c, "leads to no device", id);
 	else if (memcmp(d.noise_key, it->key.p, STORE_KEY_BYTES) != 0)
-		fault(c, "leads to a device of another key", id);
+		check_fault(c, "leads to a device of another key", id);
 }
 
 static bool
@@ -166,20 +156,20 @@ check_friend(struct check *c, const struct store_iter *it)
 	uint64_t owner, peer;
 
 	if (it->key.len != STORE_FRIEND_KEY_BYTES) {
-		fault(c, "key of a wrong length", 0);
+		check_fault(c, "key of a wrong length", 0);
 		return;
 	}
 	owner = store_key_get_account(it->key.p);
 	peer = store_key_get_account(it->key.p + STORE_ACCOUNT_KEY_BYTES);
 	c->out->friendships += owner < peer;
 	if (store_record_unpack_friend(&mine, it->val.p, it->val.len) != 0)
-		fault(c, "damaged record", owner);
+		check_fault(c, "damaged record", owner);
 	else if (!account_exists(c, owner) || owner == peer)
-		fault(c, "belongs to no account", owner);
+		check_fault(c, "belongs to no account", owner);
 	else if (store_friend_get(c->t, peer, owner, &theirs) != 0)
-		fault(c, "one-sided", owner);
+		check_fault(c, "one-sided", owner);
 	else if (!states_fit(mine.state, theirs.state))
-		fault(c, "the two sides do not fit", owner);
+		check_fault(c, "the two sides do not fit", owner);
 }
 
 static void
@@ -191,7 +181,7 @@ check_answer(struct check *c, const struct store_iter *it)
 
 	c->out->answers++;
 	if (it->key.len != STORE_ANSWER_KEY_BYTES) {
-		fault(c, "key of a wrong length", 0);
+		check_fault(c, "key of a wrong length", 0);
 		return;
 	}
 	id = store_key_get_account(it->key.p);
@@ -200,9 +190,9 @@ check_answer(struct check *c, const struct store_iter *it)
 		c->answers = 0;
 	}
 	if (store_record_unpack_answer(&answer, &len, it->val.p, it->val.len) != 0)
-		fault(c, "damaged record", id);
+		check_fault(c, "damaged record", id);
 	else if (++c->answers == STORE_ANSWERS_KEPT + 1)
-		fault(c, "more answers than are kept", id);
+		check_fault(c, "more answers than are kept", id);
 }
 
 static void
@@ -215,23 +205,23 @@ check_dept(struct check *c, const struct store_iter *it)
 
 	c->out->departments++;
 	if (it->key.len != STORE_DEPT_KEY_BYTES) {
-		fault(c, "key of a wrong length", 0);
+		check_fault(c, "key of a wrong length", 0);
 		return;
 	}
 	id = store_key_get_u32(it->key.p);
 	if (store_record_unpack_dept(&d, it->val.p, it->val.len) != 0) {
-		fault(c, "damaged record", id);
+		check_fault(c, "damaged record", id);
 		return;
 	}
 	store_key_put_u32(key, d.parent);
 	memcpy(key + STORE_DEPT_KEY_BYTES, d.name, strlen(d.name));
 	if (id == 0 || id >= c->next_dept)
-		fault(c, "id was never given", id);
+		check_fault(c, "id was never given", id);
 	else if (!index_leads_to(c, STORE_TABLE_DEPTNAME, key,
 				 STORE_DEPT_KEY_BYTES + strlen(d.name), id, 0))
-		fault(c, "name is not in the index", id);
+		check_fault(c, "name is not in the index", id);
 	else if (store_dept_path(c->t, id, path, sizeof(path)) == CHQ_ECORRUPT)
-		fault(c, "has no way to the top", id);
+		check_fault(c, "has no way to the top", id);
 }
 
 static void
@@ -243,13 +233,13 @@ check_deptname(struct check *c, const struct store_iter *it)
 
 	if (store_record_unpack_ref(&id, &number, it->val.p, it->val.len) != 0 ||
 	    it->key.len <= STORE_DEPT_KEY_BYTES || id > UINT32_MAX)
-		fault(c, "damaged record", 0);
+		check_fault(c, "damaged record", 0);
 	else if (store_dept_get(c->t, (uint32_t)id, &d) != 0)
-		fault(c, "leads to no department", id);
+		check_fault(c, "leads to no department", id);
 	else if (d.parent != store_key_get_u32(it->key.p) ||
 		 strlen(d.name) != it->key.len - STORE_DEPT_KEY_BYTES ||
 		 memcmp(d.name, it->key.p + STORE_DEPT_KEY_BYTES, strlen(d.name)) != 0)
-		fault(c, "leads to a department of another name", id);
+		check_fault(c, "leads to a department of another name", id);
 }
 
 /* The same membership in the other table, whose key is its two parts in the other order. */
@@ -274,27 +264,27 @@ check_member(struct check *c, const struct store_iter *it)
 
 	c->out->members++;
 	if (it->key.len != STORE_MEMBER_KEY_BYTES) {
-		fault(c, "key of a wrong length", 0);
+		check_fault(c, "key of a wrong length", 0);
 		return;
 	}
 	account = store_key_get_account(it->key.p + STORE_DEPT_KEY_BYTES);
 	if (store_record_unpack_member(&m, it->val.p, it->val.len) != 0)
-		fault(c, "damaged record", account);
+		check_fault(c, "damaged record", account);
 	else if (!account_exists(c, account))
-		fault(c, "belongs to no account", account);
+		check_fault(c, "belongs to no account", account);
 	else if (store_dept_get(c->t, store_key_get_u32(it->key.p), &d) != 0)
-		fault(c, "belongs to no department", account);
+		check_fault(c, "belongs to no department", account);
 	else if (!other_side_same(c, STORE_TABLE_ROLE, it, STORE_DEPT_KEY_BYTES))
-		fault(c, "the two sides do not fit", account);
+		check_fault(c, "the two sides do not fit", account);
 }
 
 static void
 check_role(struct check *c, const struct store_iter *it)
 {
 	if (it->key.len != STORE_ROLE_KEY_BYTES)
-		fault(c, "key of a wrong length", 0);
+		check_fault(c, "key of a wrong length", 0);
 	else if (!other_side_same(c, STORE_TABLE_MEMBER, it, STORE_ACCOUNT_KEY_BYTES))
-		fault(c, "the two sides do not fit", store_key_get_account(it->key.p));
+		check_fault(c, "the two sides do not fit", store_key_get_account(it->key.p));
 }
 
 static bool
@@ -320,17 +310,17 @@ check_rule(struct check *c, const struct store_iter *it)
 
 	c->out->rules++;
 	if (it->key.len != STORE_DEPT_KEY_BYTES) {
-		fault(c, "key of a wrong length", 0);
+		check_fault(c, "key of a wrong length", 0);
 		return;
 	}
 	id = store_key_get_u32(it->key.p);
 	if (store_record_unpack_rule(&r, it->val.p, it->val.len) != 0)
-		fault(c, "damaged record", id);
+		check_fault(c, "damaged record", id);
 	else if (id == 0 || id >= c->next_rule)
-		fault(c, "id was never given", id);
+		check_fault(c, "id was never given", id);
 	else if (!atoms_exist(c, r.subjects, r.n_subjects) ||
 		 !atoms_exist(c, r.objects, r.n_objects))
-		fault(c, "names what does not exist", id);
+		check_fault(c, "names what does not exist", id);
 }
 
 static int
@@ -379,6 +369,7 @@ store_verify_all(struct store_txn *t, struct store_verify *out, store_fault_fn *
 		{ STORE_TABLE_MEMBER, "member", check_member },
 		{ STORE_TABLE_ROLE, "role", check_role },
 		{ STORE_TABLE_RULE, "rule", check_rule },
+		{ STORE_TABLE_WORD, "word", check_word },
 	};
 	struct check c = { .t = t, .out = out, .fault = fault_fn, .arg = arg };
 	int rc;

@@ -6,7 +6,7 @@ struct store_txn;
 /* What a full check has found. */
 struct store_verify {
 	uint64_t accounts, devices, identities, friendships, answers; /* a friendship counts once */
-	uint64_t departments, members, rules;
+	uint64_t departments, members, rules, words;
 	uint64_t audits;
 	uint64_t groups, group_frames;
 	uint64_t faults;

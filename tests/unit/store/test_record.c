@@ -17,22 +17,61 @@ static const struct store_account account = { .login = "alice",
 					      .grant_epoch = 0x01020304,
 					      .contacts_version = 5,
 					      .created_ms = 6,
-					      .changed_ms = 7 };
+					      .changed_ms = 7,
+					      .sender_epoch = 8,
+					      .removed_ms = 9,
+					      .title = "Head",
+					      .phone = "+49 1",
+					      .mail = "a@example.org",
+					      .avatar = "avatar:1",
+					      .number = "0815" };
 
 static void
 an_account_has_the_bytes_that_are_documented(void **state)
 {
-	static const uint8_t want[] = { 1, 1, 4, 3, 2, 1,   5,	 0,   0,   0,	0, 0, 0,
-					0, 6, 0, 0, 0, 0,   0,	 0,   0,   7,	0, 0, 0,
-					0, 0, 0, 0, 5, 'a', 'l', 'i', 'c', 'e', 0, 0 };
+	static const uint8_t want[] = {
+		2, 1, 4, 3, 2, 1, 5, 0, 0, 0, 0, 0,   0,   0,	6,   0,	  0, 0,	  0, 0,
+		0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 5, 'a', 'l', 'i', 'c', 'e', 0, 0,	  8, 0,
+		0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 't', 1,   'p', 1,   'm', 1, 'a', 1, 'n',
+	};
 	struct store_account a = account;
 	uint8_t buf[STORE_RECORD_MAX_BYTES];
 
 	(void)state;
 	a.name[0] = '\0';
 	a.pwhash[0] = '\0';
+	strcpy(a.title, "t");
+	strcpy(a.phone, "p");
+	strcpy(a.mail, "m");
+	strcpy(a.avatar, "a");
+	strcpy(a.number, "n");
 	assert_int_equal(store_record_pack_account(&a, buf), sizeof(want));
 	assert_memory_equal(buf, want, sizeof(want));
+}
+
+static void
+an_account_of_version_1_is_read_with_empty_new_fields(void **state)
+{
+	static const uint8_t old[] = { 1, 1, 4, 3, 2, 1,   5,	0,   0,	  0,   0, 0, 0,
+				       0, 6, 0, 0, 0, 0,   0,	0,   0,	  7,   0, 0, 0,
+				       0, 0, 0, 0, 5, 'a', 'l', 'i', 'c', 'e', 0, 0 };
+	struct store_account a;
+
+	(void)state;
+	memset(&a, 0xA5, sizeof(a));
+	assert_int_equal(store_record_unpack_account(&a, old, sizeof(old)), 0);
+	assert_string_equal(a.login, "alice");
+	assert_true(a.disabled);
+	assert_int_equal(a.grant_epoch, 0x01020304);
+	assert_int_equal(a.changed_ms, 7);
+	assert_int_equal(a.sender_epoch, 0);
+	assert_int_equal(a.removed_ms, 0);
+	assert_string_equal(a.title, "");
+	assert_string_equal(a.phone, "");
+	assert_string_equal(a.mail, "");
+	assert_string_equal(a.avatar, "");
+	assert_string_equal(a.number, "");
+	assert_int_equal(store_record_unpack_account(&a, old, sizeof(old) - 1), CHQ_ECORRUPT);
 }
 
 static void
@@ -110,9 +149,11 @@ another_version_or_an_unknown_flag_is_damage(void **state)
 	size_t len = store_record_pack_account(&account, buf);
 
 	(void)state;
-	buf[0] = 2;
+	buf[0] = 3;
 	assert_int_equal(unpack_exactly(buf, len), CHQ_ECORRUPT);
-	buf[0] = 1;
+	buf[0] = 1; /* what follows is longer than that one was */
+	assert_int_equal(unpack_exactly(buf, len), CHQ_ECORRUPT);
+	buf[0] = 2;
 	buf[1] |= 0x80;
 	assert_int_equal(unpack_exactly(buf, len), CHQ_ECORRUPT);
 }
@@ -173,6 +214,10 @@ impossible_values_are_damage(void **state)
 	len = store_record_pack_account(&account, buf);
 	buf[33] = '\0'; /* inside the login name */
 	assert_int_equal(unpack_exactly(buf, len), CHQ_ECORRUPT);
+
+	len = store_record_pack_account(&account, buf);
+	buf[1] = 0; /* a tombstone that is not disabled */
+	assert_int_equal(unpack_exactly(buf, len), CHQ_ECORRUPT);
 }
 
 int
@@ -180,6 +225,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_account_has_the_bytes_that_are_documented),
+		cmocka_unit_test(an_account_of_version_1_is_read_with_empty_new_fields),
 		cmocka_unit_test(a_record_comes_back_as_it_was),
 		cmocka_unit_test(a_truncated_or_longer_record_is_damage),
 		cmocka_unit_test(another_version_or_an_unknown_flag_is_damage),

@@ -8,6 +8,7 @@
 #include "store/dept.h"
 #include "store/kv.h"
 #include "store/meta.h"
+#include "store/word.h"
 #include "tests/unit/store/fixture.h"
 
 static unsigned
@@ -140,6 +141,69 @@ schema_1_gains_departments_and_keeps_its_people(void **state)
 	assert_string_equal(a.login, "bob");
 	assert_int_equal(store_dept_add(t, 0, "Company", 1, &dept), 0);
 	assert_int_equal(store_member_set(t, dept, bob, true, 1), 0);
+	assert_int_equal(fixture_commit(f), 0);
+	fixture_assert_sound(f);
+}
+
+/* A database as version 2 left it: accounts without search words, in the older record. */
+static int
+plant_schema_2(struct store_txn *t, void *arg)
+{
+	static const uint8_t record[] = { 1, 0, 1, 0, 0, 0,   1, 0, 0,	 0,   0, 0,   0, 0, 6,
+					  0, 0, 0, 0, 0, 0,   0, 7, 0,	 0,   0, 0,   0, 0, 0,
+					  3, 'b', 'o', 'b', 5, 'B', 'o', 'b', ' ', 'X', 0 };
+	uint64_t bob = *(uint64_t *)arg;
+	uint8_t key[STORE_ACCOUNT_KEY_BYTES], word[4 + STORE_ACCOUNT_KEY_BYTES] = "bob";
+	int rc;
+
+	store_key_put_account(key, bob);
+	store_key_put_account(word + 4, bob);
+	rc = store_kv_put(t, STORE_TABLE_ACCOUNT, key, sizeof(key), record, sizeof(record));
+	if (rc == 0)
+		rc = store_kv_del(t, STORE_TABLE_WORD, word, sizeof(word));
+	return rc != 0 ? rc : store_meta_set(t, STORE_META_SCHEMA, 2);
+}
+
+static unsigned
+hits(struct store_txn *t, const char *prefix, struct store_word_hit *last)
+{
+	struct store_word_walk *w;
+	unsigned n = 0;
+
+	assert_int_equal(store_word_walk_open(t, prefix, strlen(prefix), &w), 0);
+	while (store_word_walk_next(w, last) == 0)
+		n++;
+	store_word_walk_close(w);
+	return n;
+}
+
+static void
+schema_2_gains_search_words_and_keeps_its_people(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t bob = fixture_account(f, "bob"), version = 0;
+	struct store_word_hit hit;
+	struct store_account a;
+	struct store_txn *t;
+	uint16_t epoch;
+
+	assert_int_equal(store_write_sync(f->st, plant_schema_2, &bob), 0);
+	fixture_reopen(f);
+	fixture_assert_sound(f);
+	t = fixture_begin(f);
+	assert_int_equal(store_meta_get(t, STORE_META_SCHEMA, &version), 0);
+	assert_int_equal(version, STORE_SCHEMA_VERSION);
+	assert_int_equal(store_account_get(t, bob, &a), 0);
+	assert_string_equal(a.name, "Bob X");
+	assert_false(a.disabled);
+	assert_int_equal(hits(t, "bo", &hit), 1);
+	assert_int_equal(hit.account, bob);
+	assert_int_equal(hit.word.of, STORE_WORD_LOGIN | STORE_WORD_NAME);
+	assert_int_equal(hits(t, "x", &hit), 1);
+	assert_int_equal(store_account_sender_epoch(t, &a, &epoch), 0);
+	assert_int_equal(epoch, 0);
+	assert_int_equal(store_account_next_sender_epoch(t, bob, &epoch), 0);
+	assert_int_equal(epoch, 1);
 	assert_int_equal(fixture_commit(f), 0);
 	fixture_assert_sound(f);
 }
@@ -326,6 +390,7 @@ main(void)
 		TEST(another_process_is_refused_the_same_files),
 		TEST(a_lock_elsewhere_is_taken_where_it_is_asked_for),
 		TEST(schema_1_gains_departments_and_keeps_its_people),
+		TEST(schema_2_gains_search_words_and_keeps_its_people),
 		TEST(a_newer_schema_is_refused_and_left_alone),
 		TEST(the_epoch_rises_only_at_opens_that_ask_for_it),
 		TEST(a_missing_parent_or_a_file_in_the_way_is_an_error),
