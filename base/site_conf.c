@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/addr.h"
@@ -59,6 +60,12 @@ check_hugetlbfs(const char *text)
 	return strcmp(text, "auto") == 0 ? NULL : check_path(text);
 }
 
+static const char *
+check_read_socket(const char *text)
+{
+	return !*text || strcmp(text, "auto") == 0 ? NULL : check_path(text);
+}
+
 /* Names that become file names and the kernel's names: no slash, no leading dot or hyphen. */
 static const char *
 check_name(const char *text)
@@ -75,13 +82,12 @@ check_name(const char *text)
 	return NULL;
 }
 
-#define AT(member)  offsetof(struct chq_site_conf, member)
-#define KIB(n)	    (UINT64_C(n) << 10)
-#define MIB(n)	    (UINT64_C(n) << 20)
-#define GIB(n)	    (UINT64_C(n) << 30)
-#define SECONDS(n)  (UINT64_C(n) * 1000)
-#define HOURS(n)    (UINT64_C(n) * 3600000)
-#define SOCKET_PATH 107 /* sun_path without its NUL */
+#define AT(member) offsetof(struct chq_site_conf, member)
+#define KIB(n)	   (UINT64_C(n) << 10)
+#define MIB(n)	   (UINT64_C(n) << 20)
+#define GIB(n)	   (UINT64_C(n) << 30)
+#define SECONDS(n) (UINT64_C(n) * 1000)
+#define HOURS(n)   (UINT64_C(n) * 3600000)
 
 /* clang-format off */
 static const struct chq_conf_key site_keys[] = {
@@ -192,10 +198,14 @@ static const struct chq_conf_key site_keys[] = {
 	{ "store.map_max", CHQ_CONF_BYTES, AT(store.map_max_bytes), MIB(1), GIB(16384), "64GiB",
 	  "Size beyond which it does not grow", NULL, NULL },
 
-	{ "control.socket", CHQ_CONF_STRING, AT(control.socket), 1, SOCKET_PATH, "/run/chasqui/control.sock",
+	{ "control.socket", CHQ_CONF_STRING, AT(control.socket), 1, CHQ_SOCKET_PATH_MAX, "/run/chasqui/control.sock",
 	  "Operators' socket", NULL, check_path },
 	{ "control.group", CHQ_CONF_STRING, AT(control.group), 0, 31, "chasqui-admin",
 	  "Group whose members may use it; \"\" leaves it as it is made", NULL, check_name },
+	{ "control.read_socket", CHQ_CONF_STRING, AT(control.read_socket), 0, CHQ_SOCKET_PATH_MAX, "auto",
+	  "The same for those who may only look: auto is read.sock beside it, \"\" none", NULL, check_read_socket },
+	{ "control.read_group", CHQ_CONF_STRING, AT(control.read_group), 0, 31, "chasqui-monitor",
+	  "Group whose members may use that one", NULL, check_name },
 
 	{ "log.level", CHQ_CONF_WORD, AT(log.level), 0, 0, "info",
 	  "What is logged", level_words, NULL },
@@ -270,4 +280,21 @@ void
 chq_site_conf_free(struct chq_site_conf *conf)
 {
 	chq_conf_free(&chq_site_schema, conf);
+}
+
+bool
+chq_site_read_socket(const struct chq_site_conf *conf, char path[CHQ_SOCKET_PATH_MAX + 1])
+{
+	const char *control = conf->control.socket, *name = strrchr(control, '/');
+	size_t folder = name ? (size_t)(name - control) : 0;
+
+	if (strcmp(conf->control.read_socket, "auto") != 0) {
+		snprintf(path, CHQ_SOCKET_PATH_MAX + 1, "%s", conf->control.read_socket);
+		return *path;
+	}
+	if (folder + sizeof("/read.sock") > CHQ_SOCKET_PATH_MAX)
+		return false;
+	memcpy(path, control, folder);
+	memcpy(path + folder, "/read.sock", sizeof("/read.sock"));
+	return true;
 }

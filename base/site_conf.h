@@ -37,6 +37,8 @@ struct chq_conf_limits {
 	uint64_t prelogin_time_ms;
 };
 
+#define CHQ_SOCKET_PATH_MAX 107 /* sun_path without its NUL */
+
 struct chq_site_conf {
 	struct {
 		uint32_t id;
@@ -90,7 +92,8 @@ struct chq_site_conf {
 	} store;
 	struct {
 		char *socket;
-		char *group; /* "" leaves the socket to its owner's group */
+		char *group;			/* "" leaves the socket to its owner's group */
+		char *read_socket, *read_group; /* chq_site_read_socket() */
 	} control;
 	struct {
 		uint32_t level; /* enum chq_log_level */
@@ -116,3 +119,9 @@ int chq_site_conf_load(const char *path, struct chq_site_conf *conf, struct chq_
 int chq_site_conf_default(struct chq_site_conf *conf);
 
 void chq_site_conf_free(struct chq_site_conf *conf);
+
+/**
+ * chq_site_read_socket() - path of the operators' read-only socket.
+ * Return: whether there is to be one.
+ */
+bool chq_site_read_socket(const struct chq_site_conf *conf, char path[CHQ_SOCKET_PATH_MAX + 1]);

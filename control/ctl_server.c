@@ -30,7 +30,7 @@ enum {
 
 struct ctl_client {
 	struct chq_list of_server;
-	struct ctl_server *srv;
+	struct ctl_door *door;
 	int fd;
 	struct event *readable, *writable;
 	uint32_t uid;
@@ -44,13 +44,22 @@ struct ctl_client {
 	size_t out_len, out_sent;
 };
 
-struct ctl_server {
-	struct control *ctl;
-	int fd; /* -1: quiet */
+/* A socket that is listened on. One's clients take no place from the other's. */
+struct ctl_door {
+	struct ctl_server *srv;
+	bool read_only;
+	int fd; /* -1: closed */
 	char path[108];
 	struct event *acceptable;
-	struct chq_list clients;
 	unsigned used;
+};
+
+enum { DOOR_CONTROL, DOOR_READ, DOOR__COUNT };
+
+struct ctl_server {
+	struct control *ctl;
+	struct ctl_door door[DOOR__COUNT];
+	struct chq_list clients;
 };
 
 static void
@@ -59,7 +68,7 @@ client_free(struct ctl_client *c)
 	if (c->call)
 		c->call->client = NULL;
 	chq_list_del(&c->of_server);
-	c->srv->used--;
+	c->door->used--;
 	event_free(c->readable);
 	event_free(c->writable);
 	close(c->fd);
@@ -212,10 +221,12 @@ client_line(struct ctl_client *c, const char *line, size_t len)
 		client_free(c);
 		return;
 	}
-	*call = (struct ctl_call){ .ctl = c->srv->ctl, .client = c, .uid = c->uid, .pid = c->pid };
+	*call = (struct ctl_call){
+		.ctl = c->door->srv->ctl, .client = c, .uid = c->uid, .pid = c->pid
+	};
 	c->call = call;
 	control_count(call->ctl, COUNT_CTL_REQUEST);
-	rc = chq_ctl_request_parse(line, len, false, &call->req, &e);
+	rc = chq_ctl_request_parse(line, len, c->door->read_only, &call->req, &e);
 	if (rc) {
 		call_refuse(call, &e);
 		return;
@@ -253,7 +264,7 @@ client_too_long(struct ctl_client *c)
 	if (line && send(c->fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		CHQ_LOG_DEBUG("ctl-answer-lost", "");
 	chq_ctl_line_free(line);
-	control_count(c->srv->ctl, COUNT_CTL_DROPPED);
+	control_count(c->door->srv->ctl, COUNT_CTL_DROPPED);
 	client_free(c);
 }
 
@@ -319,8 +330,9 @@ client_writable(evutil_socket_t fd, short what, void *arg)
 }
 
 static struct ctl_client *
-client_new(struct ctl_server *srv, int fd)
+client_new(struct ctl_door *door, int fd)
 {
+	struct event_base *base = door->srv->ctl->base;
 	struct ctl_client *c = calloc(1, sizeof(*c));
 	struct ucred cred = { 0 };
 	socklen_t len = sizeof(cred);
@@ -328,11 +340,11 @@ client_new(struct ctl_server *srv, int fd)
 	if (!c)
 		return NULL;
 	chq_list_init(&c->of_server);
-	c->srv = srv;
+	c->door = door;
 	c->fd = fd;
 	c->in = malloc(CHQ_CTL_REQUEST_MAX);
-	c->readable = event_new(srv->ctl->base, fd, EV_READ | EV_PERSIST, client_readable, c);
-	c->writable = event_new(srv->ctl->base, fd, EV_WRITE | EV_PERSIST, client_writable, c);
+	c->readable = event_new(base, fd, EV_READ | EV_PERSIST, client_readable, c);
+	c->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, client_writable, c);
 	if (!c->in || !c->readable || !c->writable || event_add(c->readable, NULL) != 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0) {
 		if (c->readable)
@@ -364,21 +376,21 @@ server_refuse(int fd)
 static void
 server_acceptable(evutil_socket_t listener, short what, void *arg)
 {
-	struct ctl_server *srv = arg;
+	struct ctl_door *door = arg;
 	struct ctl_client *c;
 	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)what;
 	if (fd < 0)
 		return;
-	c = srv->used < CLIENTS_MAX ? client_new(srv, fd) : NULL;
+	c = door->used < CLIENTS_MAX ? client_new(door, fd) : NULL;
 	if (!c) {
-		control_count(srv->ctl, COUNT_CTL_DROPPED);
+		control_count(door->srv->ctl, COUNT_CTL_DROPPED);
 		server_refuse(fd);
 		return;
 	}
-	chq_list_add_tail(&srv->clients, &c->of_server);
-	srv->used++;
+	chq_list_add_tail(&door->srv->clients, &c->of_server);
+	door->used++;
 }
 
 void
@@ -446,33 +458,67 @@ server_listen(const char *path, const char *group)
 	return fd;
 }
 
+static int
+door_open(struct ctl_door *door, struct ctl_server *srv, const char *path, const char *group)
+{
+	int fd = server_listen(path, group);
+
+	if (fd < 0)
+		return fd;
+	door->srv = srv;
+	snprintf(door->path, sizeof(door->path), "%s", path);
+	door->acceptable = event_new(srv->ctl->base, fd, EV_READ | EV_PERSIST, server_acceptable,
+				     door);
+	if (door->acceptable && event_add(door->acceptable, NULL) == 0) {
+		door->fd = fd;
+		return CHQ_OK;
+	}
+	if (door->acceptable)
+		event_free(door->acceptable);
+	close(fd);
+	return CHQ_ENOMEM;
+}
+
+static void
+door_close(struct ctl_door *door)
+{
+	if (door->fd < 0)
+		return;
+	event_free(door->acceptable);
+	close(door->fd);
+	unlink(door->path);
+	door->fd = -1;
+}
+
 int
 ctl_server_init(struct ctl_server **out, struct control *ctl, struct control_error *err)
 {
-	const char *path = ctl->conf->control.socket;
+	const struct chq_site_conf *conf = ctl->conf;
 	struct ctl_server *srv = calloc(1, sizeof(*srv));
+	char read_path[CHQ_SOCKET_PATH_MAX + 1];
+	const char *path = conf->control.socket;
 	int rc = CHQ_ENOMEM;
 
 	if (!srv)
 		goto fail;
 	srv->ctl = ctl;
 	chq_list_init(&srv->clients);
-	snprintf(srv->path, sizeof(srv->path), "%s", path);
-	rc = srv->fd = server_listen(path, ctl->conf->control.group);
-	if (rc < 0)
+	srv->door[DOOR_CONTROL].fd = srv->door[DOOR_READ].fd = -1;
+	rc = door_open(&srv->door[DOOR_CONTROL], srv, path, conf->control.group);
+	if (rc)
 		goto fail;
-	rc = CHQ_ENOMEM;
-	srv->acceptable = event_new(ctl->base, srv->fd, EV_READ | EV_PERSIST, server_acceptable,
-				    srv);
-	if (!srv->acceptable || event_add(srv->acceptable, NULL) != 0) {
-		if (srv->acceptable)
-			event_free(srv->acceptable);
-		close(srv->fd);
-		goto fail;
+	if (chq_site_read_socket(conf, read_path)) {
+		path = read_path;
+		srv->door[DOOR_READ].read_only = true;
+		rc = door_open(&srv->door[DOOR_READ], srv, path, conf->control.read_group);
 	}
+	if (rc)
+		goto control;
 	*out = srv;
 	return CHQ_OK;
 
+control:
+	door_close(&srv->door[DOOR_CONTROL]);
 fail:
 	snprintf(err->text, sizeof(err->text), "%s: %s", path, chq_strerror(rc));
 	free(srv);
@@ -482,14 +528,10 @@ fail:
 void
 ctl_server_quiet(struct ctl_server *srv)
 {
-	if (srv->fd < 0)
-		return;
 	CHQ_LIST_FOREACH_SAFE(it, after, &srv->clients)
 		client_free(CHQ_LIST_ENTRY(it, struct ctl_client, of_server));
-	event_free(srv->acceptable);
-	close(srv->fd);
-	unlink(srv->path);
-	srv->fd = -1;
+	for (unsigned i = 0; i < DOOR__COUNT; i++)
+		door_close(&srv->door[i]);
 }
 
 void

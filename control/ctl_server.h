@@ -39,7 +39,8 @@ struct ctl_call {
 typedef void ctl_handler_fn(struct ctl_call *call);
 
 /**
- * ctl_server_init() - listen on the configured socket, mode 0660, its group as configured.
+ * ctl_server_init() - listen on the configured sockets, mode 0660, their groups as configured; on the
+ * second one requests that change something are refused.
  * Return: 0; CHQ_EADDRINUSE if somebody serves it; CHQ_EEXIST if the path is no socket; CHQ_ENOMEM; a negated errno. @err says why.
  */
 int ctl_server_init(struct ctl_server **out, struct control *ctl, struct control_error *err);

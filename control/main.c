@@ -122,14 +122,21 @@ daemon_run_folder(const char *path, const struct passwd *pw)
 	return CHQ_OK;
 }
 
-/* From root to the configured user, with the group of the operators' socket beside its own. */
+/* From root to the configured user, with the groups of the operators' sockets beside its own. */
 static int
-daemon_become(const struct passwd *pw, const char *group)
+daemon_become(const struct passwd *pw, const struct chq_site_conf *conf)
 {
-	const struct group *g = *group ? getgrnam(group) : NULL;
-	gid_t more = g ? g->gr_gid : 0;
+	const char *names[] = { conf->control.group, conf->control.read_group };
+	gid_t more[ARRAY_LEN(names)];
+	size_t n = 0;
 
-	if (setgroups(g ? 1 : 0, &more) != 0 || setgid(pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0)
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const struct group *g = *names[i] ? getgrnam(names[i]) : NULL;
+
+		if (g)
+			more[n++] = g->gr_gid;
+	}
+	if (setgroups(n, more) != 0 || setgid(pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0)
 		return chq_errno();
 	return CHQ_OK;
 }
@@ -148,7 +155,7 @@ daemon_user(const struct chq_site_conf *conf)
 	}
 	rc = daemon_run_folder(conf->paths.run, pw);
 	if (!rc && pw)
-		rc = daemon_become(pw, conf->control.group);
+		rc = daemon_become(pw, conf);
 	if (rc)
 		CHQ_LOG_ERROR("cannot-start", "path=%s user=%s error=%s", CHQ_Q(conf->paths.run),
 			      CHQ_Q(name), chq_errname(rc));

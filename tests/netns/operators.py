@@ -135,6 +135,9 @@ def codes(w, op):
             user=NOBODY)
     op.fact("a change on the read-only socket is exit code 6", DENIED, "-s", f"{run}/dataplane-{INSTANCE}-status.sock",
             "user", "disable", "bob")
+    op.fact("… and on the read-only twin of the operators' socket", DENIED, "-s", f"{run}/read.sock", "user", "disable",
+            "bob")
+    op.fact("looking works there", OK, "-s", f"{run}/read.sock", "user", "list", says="bob")
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as mute:
         mute.bind(f"{run}/mute.sock")
         mute.listen()

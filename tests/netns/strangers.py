@@ -150,9 +150,9 @@ def ended(s):
 
 
 def crowd(w, path):
-    """200 connections at once. How many are told that it is busy."""
+    """1,000 connections at once. How many are told that it is busy."""
     all_, end = [], time.monotonic() + 20
-    while len(all_) < 200 and time.monotonic() < end:
+    while len(all_) < 1000 and time.monotonic() < end:
         try:
             all_.append(CtlSocket(path, 2))
         except BlockingIOError:  # the kernel lets only so many wait
@@ -165,10 +165,10 @@ def crowd(w, path):
             with contextlib.suppress(BlockingIOError, Closed):
                 c.buffer += c.sock.recv(65536)
             n += b"EBUSY" in c.buffer
-        return n >= 100 and n
+        return n >= 500 and n
 
     told = wait_for(busy, 10, "most are told that it is busy")
-    w.tap.ok(len(all_) == 200 and told, "of 200 connections at once most are told that it is busy", told)
+    w.tap.ok(len(all_) == 1000 and told, "of 1,000 connections at once most are told that it is busy", told)
     for c in all_:
         c.close()
 

@@ -8,6 +8,7 @@
 
 struct tool_site {
 	char control[TOOL_PATH_MAX]; /* the operators' socket */
+	char read[TOOL_PATH_MAX];    /* the one for those who may only look; empty: none */
 	char status[TOOL_PATH_MAX];  /* the dataplane's read-only socket */
 };
 

@@ -75,7 +75,7 @@ fixture_conf(struct fixture *f)
 	char text[1024];
 	int n = snprintf(text, sizeof(text),
 			 "paths: {store: %s/store, keys: %s/keys, run: %s}\n"
-			 "control: {socket: %s/control.sock, group: \"\"}\n"
+			 "control: {socket: %s/control.sock, group: \"\", read_group: \"\"}\n"
 			 "passwords: {memory: 8MiB, passes: 1, threads: 2}\n"
 			 "store: {map_size: 1MiB}\n",
 			 f->dir, f->dir, f->dir, f->dir);

@@ -16,14 +16,20 @@
 #include "tests/unit/control/fixture.h"
 
 static int
-ctl_connect(struct fixture *f)
+ctl_connect_at(const char *path)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	snprintf(un.sun_path, sizeof(un.sun_path), "%s", f->conf.control.socket);
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
 	assert_int_equal(connect(fd, (const struct sockaddr *)&un, sizeof(un)), 0);
 	return fd;
+}
+
+static int
+ctl_connect(struct fixture *f)
+{
+	return ctl_connect_at(f->conf.control.socket);
 }
 
 /* Everything until the server closes or @lines lines have come. Return: lines; *@closed says which. */
@@ -482,6 +488,63 @@ pages_of_users_and_friends_hold_each_once(void **state)
 	assert_int_equal(pages, 3);
 }
 
+static int
+ctl_connect_reading(struct fixture *f)
+{
+	char path[CHQ_SOCKET_PATH_MAX + 1];
+
+	assert_true(chq_site_read_socket(&f->conf, path));
+	return ctl_connect_at(path);
+}
+
+static void
+the_read_only_socket_refuses_every_change_and_answers_the_rest(void **state)
+{
+	struct fixture *f = *state;
+	char buf[65536], line[200];
+	int fd = ctl_connect_reading(f);
+	bool closed;
+
+	for (size_t i = 0; i < chq_ctl_verb_count(); i++) {
+		const struct chq_ctl_verb *v = chq_ctl_verb_at(i);
+
+		if (v->class != CHQ_CTL_WRITE)
+			continue;
+		snprintf(line, sizeof(line), "{\"noun\":\"%s\",\"verb\":\"%s\"}\n", v->noun,
+			 v->verb);
+		assert_int_equal(send(fd, line, strlen(line), 0), strlen(line));
+		assert_int_equal(ctl_lines(f, fd, 1, buf, sizeof(buf), &closed), 1);
+		assert_non_null(strstr(buf, "\"EREADONLY\""));
+	}
+	assert_int_equal(send(fd, "{\"noun\":\"user\",\"verb\":\"list\"}\n", 31, 0), 31);
+	assert_int_equal(ctl_lines(f, fd, 1, buf, sizeof(buf), &closed), 1);
+	assert_non_null(strstr(buf, "\"login\":\"alice\""));
+	close(fd);
+}
+
+static void
+those_who_look_take_no_place_from_those_who_act(void **state)
+{
+	struct fixture *f = *state;
+	int fds[65], fd;
+	char buf[4096];
+	bool closed;
+
+	for (unsigned i = 0; i < 65; i++) {
+		fds[i] = ctl_connect_reading(f);
+		fixture_step(f);
+	}
+	assert_int_equal(ctl_lines(f, fds[64], 1, buf, sizeof(buf), &closed), 1);
+	assert_non_null(strstr(buf, "EBUSY"));
+	fd = ctl_connect(f);
+	assert_int_equal(send(fd, "{\"noun\":\"user\",\"verb\":\"list\"}\n", 31, 0), 31);
+	assert_int_equal(ctl_lines(f, fd, 1, buf, sizeof(buf), &closed), 1);
+	assert_non_null(strstr(buf, "\"ok\":true"));
+	close(fd);
+	for (unsigned i = 0; i < 65; i++)
+		close(fds[i]);
+}
+
 static void
 the_socket_is_for_owner_and_group_alone(void **state)
 {
@@ -532,6 +595,8 @@ main(void)
 		T(disabling_without_a_dataplane_says_that_sessions_go_on),
 		T(nobody_is_made_his_own_friend_and_the_answer_says_why),
 		T(pages_of_users_and_friends_hold_each_once),
+		T(the_read_only_socket_refuses_every_change_and_answers_the_rest),
+		T(those_who_look_take_no_place_from_those_who_act),
 		T(the_socket_is_for_owner_and_group_alone),
 		T(a_path_that_is_no_socket_or_is_served_is_left_alone),
 	};
