@@ -1,11 +1,13 @@
 #include "store/device.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "store/account.h"
 #include "store/answer.h"
 #include "store/kv.h"
+#include "store/mail.h"
 #include "store/record.h"
 #include "store/text.h"
 
@@ -226,12 +228,17 @@ store_device_forget(struct store_txn *t, uint64_t account, uint8_t number)
 {
 	uint8_t key[STORE_DEVICE_KEY_BYTES];
 	struct store_device d;
+	unsigned cleared = 0;
 	int rc = store_device_get(t, account, number, &d);
 
 	if (rc != 0)
 		return rc;
 	if (!d.revoked)
 		return CHQ_EBUSY;
+	/* Whoever gets the number next has no part in what waits. */
+	rc = store_mail_clear(t, account, number, UINT64_MAX, UINT_MAX, &cleared);
+	if (rc != 0)
+		return rc;
 	put_key(key, account, number);
 	rc = store_kv_del(t, STORE_TABLE_DEVKEY, d.noise_key, STORE_KEY_BYTES);
 	if (rc == 0)

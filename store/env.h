@@ -18,21 +18,24 @@ enum store_table {
 	STORE_TABLE_FRIEND,  /* owner (6) peer (6)                    -> friend record */
 	STORE_TABLE_ANSWER,  /* account (6) device (1) request id (8) -> answer */
 	STORE_TABLE_DEPT,    /* department (4)                        -> department record */
-	STORE_TABLE_DEPTNAME, /* parent (4) name                      -> ref to the department */
-	STORE_TABLE_MEMBER,   /* department (4) account (6)            -> member record */
-	STORE_TABLE_ROLE,     /* account (6) department (4)            -> the same */
-	STORE_TABLE_RULE,     /* rule (4)                              -> rule record */
-	STORE_TABLE_GROUP,    /* group (4)                             -> group record */
+	STORE_TABLE_DEPTNAME,	 /* parent (4) name                      -> ref to the department */
+	STORE_TABLE_MEMBER,	 /* department (4) account (6)            -> member record */
+	STORE_TABLE_ROLE,	 /* account (6) department (4)            -> the same */
+	STORE_TABLE_RULE,	 /* rule (4)                              -> rule record */
+	STORE_TABLE_GROUP,	 /* group (4)                             -> group record */
 	STORE_TABLE_GROUPNAME,	 /* name of a group made by hand           -> ref to the group */
 	STORE_TABLE_GROUPMEMBER, /* group (4) account (6)                  -> group member record */
 	STORE_TABLE_GROUPOF,	 /* account (6) group (4)                  -> the same */
 	STORE_TABLE_GROUPLOG,	 /* group (4) order (4)                    -> group frame record */
 	STORE_TABLE_GROUPSENT,	 /* group (4) account (6) device (1) message id (8) -> order */
 	STORE_TABLE_GROUPAT,	 /* group (4) account (6) device (1)       -> order */
-	STORE_TABLE_AUDIT,    /* number (8)                            -> audit record, hash */
-	STORE_TABLE_APP,      /* app (4)                               -> app record */
-	STORE_TABLE_OFFER,    /* account (6) device (1)                -> offer record */
-	STORE_TABLE_WORD,     /* word, 0, account (6)                  -> what it is a word of */
+	STORE_TABLE_WORD,	 /* word, 0, account (6)                  -> what it is a word of */
+	STORE_TABLE_AUDIT,	 /* number (8)                            -> audit record, hash */
+	STORE_TABLE_APP,	 /* app (4)                               -> app record */
+	STORE_TABLE_OFFER,	 /* account (6) device (1)                -> offer record */
+	STORE_TABLE_MAIL,	 /* account (6) device (1) part (1) …     -> see mail_priv.h */
+	STORE_TABLE_MAILFROM,	 /* sender (6)                            -> what waits of it */
+	STORE_TABLE_MAILGROUP,	 /* group (4) order (4) part (1)         -> references, frame */
 	STORE_TABLE__COUNT,
 };
 

@@ -52,6 +52,13 @@ pack_u8(struct packer *w, uint8_t v)
 }
 
 static inline void
+pack_u16(struct packer *w, uint16_t v)
+{
+	chq_put_le16(w->at, v);
+	w->at += 2;
+}
+
+static inline void
 pack_u32(struct packer *w, uint32_t v)
 {
 	chq_put_le32(w->at, v);

@@ -384,5 +384,7 @@ store_verify_all(struct store_txn *t, struct store_verify *out, store_fault_fn *
 		rc = check_table(&c, tables[i].table, tables[i].name, tables[i].check);
 	if (rc == 0)
 		rc = check_audit(&c);
+	if (rc == 0)
+		rc = check_mail(&c);
 	return rc != 0 ? rc : store_verify_groups(t, out, fault_fn, arg);
 }

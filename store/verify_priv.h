@@ -25,6 +25,9 @@ void check_fault(struct check *c, const char *what, uint64_t id);
 /* By file: verify_word.c. */
 check_item_fn check_word;
 
+/* verify_mail.c: all of the mailboxes. Return: codes of reading; CHQ_ENOMEM. */
+int check_mail(struct check *c);
+
 struct store_account;
 
 /* All words of an account are in the table. */
