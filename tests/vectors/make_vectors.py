@@ -212,6 +212,35 @@ def payload(app, flags, message, plain):
     return le(PREKEY_ID, 4) + x_public(E_A) + gcm(message_key(), bytes(4) + le(message, 8), ad, plain)
 
 
+GROUP, GROUP_EPOCH, GROUP_SALT = 0x80000007, 3, made("group salt", 16)
+GROUP_TEXTS = [(0, message_id(MSG_MS, 5), 1, 1, "good morning ✓".encode()), (1, message_id(MSG_MS, 6), 2, 3, b""), (0x0102, message_id(MSG_MS, 7), 1, 64, made("longest group text", 1114))]
+GROUP_MASTER = made("grant master")
+
+
+def group_epoch_key():
+    return hmac256(GROUP_MASTER, b"chasqui-group-key" + le(GROUP, 4) + le(GROUP_EPOCH, 4))
+
+
+def group_key():
+    return expand(hmac256(GROUP_SALT, group_epoch_key()), b"chasqui-group-1" + le(GROUP, 4) + le(GROUP_EPOCH, 4) + le(ALICE, 8), 32)
+
+
+def group_inner(part, parts, text):
+    plain = le(part, 2) + le(parts, 2) + le(len(text), 2) + text
+    return plain + bytes(-len(plain) % 32)
+
+
+def group_payload(app, message, plain):
+    ad = bytes([1]) + le(app, 2) + bytes([0]) + le(ALICE, 8) + le(party(2, 0, GROUP), 8) + le(message, 8)
+    return le(GROUP_EPOCH, 4) + GROUP_SALT + gcm(group_key(), bytes(4) + le(message, 8), ad, plain)
+
+
+def group_vectors():
+    return dict(group=GROUP, epoch=GROUP_EPOCH, master=GROUP_MASTER.hex(), epoch_key=group_epoch_key().hex(), salt=GROUP_SALT.hex(), key=group_key().hex(),
+                **{"from": u64(ALICE)}, payload=[dict(app=app, message=u64(m), part=n, parts=of, text=t.hex(), inner=group_inner(n, of, t).hex(),
+                                                      payload=group_payload(app, m, group_inner(n, of, t)).hex()) for app, m, n, of, t in GROUP_TEXTS])
+
+
 def safety_half(account, key):
     digest = hashlib.sha512(b"chasqui-safety-1" + le(account, 8) + key).digest()
     for _ in range(5200):
@@ -259,6 +288,7 @@ def vectors():
     out["grant"] = grant_vectors()
     out.update(control_vectors(shake))
     out.update(e2e_vectors())
+    out["group"] = group_vectors()
     return out
 
 
@@ -293,6 +323,7 @@ def seeds():
                     "response": pb(1, pb(1, 5) + pb(2, 1) + pb(4, 30)), "contacts": grant_page,
                     "push": pb(2, pb(1, 3) + pb(2, 1) + pb(3, pb(1, ACCOUNT_B) + pb(2, 2)))},
         "e2e": {**inners, "devices": device_list(), "prekey": prekey(), "payload": payload(0, 0, 5, inner(*INNERS[0])), "policy": policy([1, 7, 513])},
+        "group": {f"inner-{n}": group_inner(*g[2:]) for n, g in enumerate(GROUP_TEXTS)} | {"payload": group_payload(0, 5, group_inner(1, 1, b"hello"))},
         "ctl": {n: json.dumps(o).encode() for n, o in (
             ("status", dict(noun="status", verb="show")), ("add", dict(id=1, noun="user", verb="add", args=["alice"], opts=dict(password="x", name="A"))),
             ("list", dict(id="a", noun="user", verb="list", opts=dict(limit="10"))), ("ok", dict(ok=True, data=[1, {}], cursor="c")),
