@@ -1,6 +1,7 @@
 /*
- * SipHash-2-4 of eight messages at once. The target is each function's own, so that no argument of
- * the compiler's decides whether this can be had; chq_sip_lanes() asks the machine.
+ * SipHash-2-4 of eight messages at once, and of two such groups side by side, because one alone
+ * leaves the units waiting. The target is each function's own, so that no argument of the compiler's
+ * decides whether this can be had; chq_sip_lanes() asks the machine.
  */
 #include "proto/siphash_lanes.h"
 
@@ -139,10 +140,80 @@ lanes_store(uint64_t *out, unsigned int n, __m512i v)
 	_mm512_mask_storeu_epi64(out, n < LANES ? (__mmask8)((1u << n) - 1) : 0xff, v);
 }
 
+/* A word of each of both groups. */
+INLINED void
+word16(struct state s[2], __m512i a, __m512i b)
+{
+	s[0].v3 = _mm512_xor_si512(s[0].v3, a);
+	s[1].v3 = _mm512_xor_si512(s[1].v3, b);
+	for (int i = 0; i < 2; i++) {
+		round8(&s[0]);
+		round8(&s[1]);
+	}
+	s[0].v0 = _mm512_xor_si512(s[0].v0, a);
+	s[1].v0 = _mm512_xor_si512(s[1].v0, b);
+}
+
+/* The last word of both groups, and what they hash to. */
+INLINED void
+end16(struct state s[2], __m512i a, __m512i b, __m512i out[2])
+{
+	word16(s, a, b);
+	for (int g = 0; g < 2; g++)
+		s[g].v2 = _mm512_xor_si512(s[g].v2, _mm512_set1_epi64(0xff));
+	for (int i = 0; i < 4; i++) {
+		round8(&s[0]);
+		round8(&s[1]);
+	}
+	for (int g = 0; g < 2; g++)
+		out[g] = _mm512_xor_si512(_mm512_xor_si512(s[g].v0, s[g].v1),
+					  _mm512_xor_si512(s[g].v2, s[g].v3));
+}
+
+/* More than eight jobs: the first sixteen of them, or all. */
+AVX512 static void
+frames16(const struct chq_sip_job *jobs, unsigned int n, uint64_t *out)
+{
+	struct state s[2];
+	__m512i w[2][8], v[2];
+
+	for (int g = 0; g < 2; g++) {
+		frames_load(jobs + 8 * g, n - 8 * g, w[g]);
+		s[g] = begin8(w[g][0], w[g][1]);
+	}
+	for (int word = 2; word < 7; word++)
+		word16(s, w[0][word], w[1][word]);
+	end16(s, w[0][7], w[1][7], v);
+	lanes_store(out, 8, v[0]);
+	lanes_store(out + 8, n - 8, v[1]);
+}
+
+/* The same. */
+AVX512 static void
+pairs16(const struct chq_sip_job *jobs, unsigned int n, uint64_t *out)
+{
+	__m512i last = _mm512_set1_epi64(16LL << 56), w[2][4], v[2];
+	struct state s[2];
+
+	for (int g = 0; g < 2; g++) {
+		pairs_load(jobs + 8 * g, n - 8 * g, w[g]);
+		s[g] = begin8(w[g][0], w[g][1]);
+	}
+	word16(s, w[0][2], w[1][2]);
+	word16(s, w[0][3], w[1][3]);
+	end16(s, last, last, v);
+	lanes_store(out, 8, v[0]);
+	lanes_store(out + 8, n - 8, v[1]);
+}
+
 AVX512 static void
 frames_avx512(const struct chq_sip_job *jobs, unsigned int n, uint64_t *out)
 {
-	for (unsigned int i = 0; i < n; i += LANES) {
+	unsigned int i = 0;
+
+	for (; n - i > LANES; i += n - i < 2 * LANES ? n - i : 2 * LANES)
+		frames16(jobs + i, n - i, out + i);
+	for (; i < n; i += LANES) {
 		struct state s;
 		__m512i w[8];
 
@@ -157,7 +228,11 @@ frames_avx512(const struct chq_sip_job *jobs, unsigned int n, uint64_t *out)
 AVX512 static void
 pairs_avx512(const struct chq_sip_job *jobs, unsigned int n, uint64_t *out)
 {
-	for (unsigned int i = 0; i < n; i += LANES) {
+	unsigned int i = 0;
+
+	for (; n - i > LANES; i += n - i < 2 * LANES ? n - i : 2 * LANES)
+		pairs16(jobs + i, n - i, out + i);
+	for (; i < n; i += LANES) {
 		struct state s;
 		__m512i w[4];
 
