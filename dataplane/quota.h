@@ -91,7 +91,7 @@ chq_quota_squeezed(uint32_t price, uint32_t span, uint32_t squeeze)
 {
 	uint64_t dear = (uint64_t)price << squeeze;
 
-	if (price <= span)
+	if (squeeze && price <= span)
 		return dear < span ? (uint32_t)dear : span;
 	return price;
 }

@@ -38,6 +38,7 @@ bucket_find(const struct chq_bucket *b, uint64_t key)
 {
 	unsigned int hits = 0;
 
+#pragma GCC unroll 8
 	for (unsigned int i = 0; i < CHQ_BUCKET_ENTRIES; i++)
 		hits |= (unsigned int)(CHQ_LOAD_ACQUIRE(&b->key[i]) == key) << i;
 	for (; hits; hits &= hits - 1) {

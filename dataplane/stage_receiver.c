@@ -5,9 +5,10 @@
 
 /* Results of the checks below: 0 = go on, else enum chq_dp_why. */
 
-static int
-device_find(const struct chq_worker *w, struct chq_pkt *p, uint32_t slot)
+static __attribute__((noinline)) int
+device_seek(const struct chq_worker *w, struct chq_pkt *p)
 {
+	uint32_t slot = p->to_slot;
 	uint64_t account = CHQ_PARTY_ID(p->hdr.party);
 	uint8_t device = CHQ_PARTY_DEVICE(p->hdr.party);
 	int why = CHQ_DP_WHY_UNKNOWN;
@@ -30,6 +31,25 @@ device_find(const struct chq_worker *w, struct chq_pkt *p, uint32_t slot)
 		slot = CHQ_LOAD_RELAXED(&w->cold[slot].next_slot);
 	}
 	return why;
+}
+
+/* Mostly the account has one device, and it is the one that is named. */
+static inline int
+device_find(const struct chq_worker *w, struct chq_pkt *p)
+{
+	uint64_t party = p->hdr.party, ident;
+
+	if (p->to_slot < w->slots) {
+		ident = CHQ_LOAD_ACQUIRE(&w->sessions[p->to_slot].rx_ident);
+		if (CHQ_PARTY_DEVICE(party) &&
+		    CHQ_RX_SAME(ident, CHQ_RX_IDENT(CHQ_RX_VALID, CHQ_PARTY_DEVICE(party),
+						    CHQ_PARTY_ID(party)))) {
+			p->to = &w->sessions[p->to_slot];
+			p->to_ident = ident;
+			return 0;
+		}
+	}
+	return device_seek(w, p);
 }
 
 static int
@@ -166,7 +186,7 @@ chq_stage_receiver(struct chq_worker *w, struct chq_pkt **live, uint16_t n)
 	for (uint16_t i = 0; i < n; i++) {
 		struct chq_pkt *p = live[i];
 		enum to_whom kind = receiver_kind(w, p);
-		int why = kind == TO_ACCOUNT ? device_find(w, p, p->to_slot) : 0;
+		int why = kind == TO_ACCOUNT ? device_find(w, p) : 0;
 
 		if (why)
 			up_frame(w, p, why);
