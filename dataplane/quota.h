@@ -180,6 +180,39 @@ chq_quota_refused(struct chq_cold *c)
 	(void)CHQ_FETCH_ADD(&c->over_quota, 1);
 }
 
+/* As chq_quota_spend() with nothing squeezed, but nothing is spent. */
+static inline int
+chq_quota_peek(const uint64_t *word, const struct chq_quota_price *q, uint64_t now_ns, uint32_t len)
+{
+	uint32_t frame_price = CHQ_LOAD_RELAXED(&q->frame_ticks);
+	uint32_t byte_price = chq_quota_byte_ticks(CHQ_LOAD_RELAXED(&q->kib_ns), len);
+	uint32_t frame_span = CHQ_LOAD_RELAXED(&q->frame_span);
+	uint32_t byte_span = CHQ_LOAD_RELAXED(&q->byte_span);
+	uint32_t now = (uint32_t)(now_ns >> CHQ_QUOTA_TICK_SHIFT);
+	uint64_t was = CHQ_LOAD_RELAXED(word);
+
+	if (frame_price &&
+	    chq_quota_ahead((uint32_t)(was >> 32), now, frame_span) + frame_price > frame_span)
+		return CHQ_QUOTA_OVER_FRAMES;
+	if (byte_price && chq_quota_ahead((uint32_t)was, now, byte_span) + byte_price > byte_span)
+		return CHQ_QUOTA_OVER_BYTES;
+	return CHQ_QUOTA_SPENT;
+}
+
+/* What chq_quota_frame() would return: of a frame that somebody else is to decide. */
+static inline int
+chq_quota_frame_peek(const uint64_t *own, const uint64_t *shared, const struct chq_quota_class *q,
+		     uint64_t now_ns, uint32_t len)
+{
+	int got = chq_quota_peek(own, &q->own, now_ns, len);
+
+	if (got != CHQ_QUOTA_SPENT || !shared)
+		return got;
+	return chq_quota_peek(shared, &q->account, now_ns, len) == CHQ_QUOTA_SPENT
+		       ? CHQ_QUOTA_SPENT
+		       : CHQ_QUOTA_OVER_ACCOUNT;
+}
+
 /* What of a budget is spent just now: frames, bytes. */
 static inline uint32_t
 chq_quota_frames_used(uint64_t word, const struct chq_quota_price *q, uint64_t now_ns)
@@ -216,4 +249,13 @@ static inline int
 chq_notice_fast_take(struct chq_cold *c, uint64_t now_ns)
 {
 	return chq_quota_take(&c->fast_tat, now_ns, CHQ_NOTICE_FAST_NS, CHQ_NOTICE_FAST_NS);
+}
+
+/* Has it been told within this second? Nothing is spent. */
+static inline int
+chq_notice_fast_told(const struct chq_cold *c, uint64_t now_ns)
+{
+	uint64_t ahead = CHQ_LOAD_RELAXED(&c->fast_tat) - now_ns - 1;
+
+	return ahead < CHQ_NOTICE_FAST_NS + CHQ_QUOTA_SKEW_NS;
 }

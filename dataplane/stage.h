@@ -70,6 +70,15 @@ chq_decide(struct chq_worker *w, struct chq_pkt *p, enum chq_verdict verdict,
 	chq_count(w, count);
 }
 
+/* The word of its account's budget, if a session shares one. */
+static inline uint64_t *
+chq_budget_shared(const struct chq_worker *w, const struct chq_session *s)
+{
+	uint32_t budget = CHQ_LOAD_RELAXED(&s->budget);
+
+	return budget - 1 < w->slots ? &w->cold[budget - 1].account_quota : NULL;
+}
+
 /* The key of a job, out of a record. Word by word, because a structure that was stored so and is
  * then copied as one makes the processor wait. */
 static inline void

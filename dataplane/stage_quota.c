@@ -3,15 +3,6 @@
 #include "dataplane/notice.h"
 #include "dataplane/stage.h"
 
-/* The word of its account's budget, if it shares one. */
-static uint64_t *
-shared_of(const struct chq_worker *w, const struct chq_session *s)
-{
-	uint32_t budget = CHQ_LOAD_RELAXED(&s->budget);
-
-	return budget - 1 < w->slots ? &w->cold[budget - 1].account_quota : NULL;
-}
-
 /* What to drop a frame under, or CHQ_C_RX to go on. Out of the way, as is what few frames need: the
  * account's budget, a lost race, a refusal. */
 static __attribute__((noinline)) enum chq_counter
@@ -23,7 +14,7 @@ quota_check_all(const struct chq_worker *w, const struct chq_pkt *p, uint32_t sq
 		[CHQ_QUOTA_OVER_BYTES] = CHQ_D_QUOTA_BYTES,
 		[CHQ_QUOTA_OVER_ACCOUNT] = CHQ_D_QUOTA_ACCOUNT,
 	};
-	int got = chq_quota_frame(&p->from->quota, shared_of(w, p->from),
+	int got = chq_quota_frame(&p->from->quota, chq_budget_shared(w, p->from),
 				  chq_quota_class_of(w->header, p->from), w->now_ns, p->dgram_len,
 				  squeeze);
 

@@ -1,5 +1,6 @@
 #include "dataplane/fetch.h"
-#include "dataplane/replay.h"
+#include "dataplane/path.h"
+#include "dataplane/quota.h"
 #include "dataplane/stage.h"
 #include "proto/grant.h"
 
@@ -96,17 +97,51 @@ receiver_check(const struct chq_worker *w, const struct chq_pkt *p, uint64_t mac
 }
 
 /*
- * The manager takes its number. Copies of what it has had end here: who has caught one frame could else
- * fill its queue.
+ * Is it over its sender's quota, and would the manager, who spends that, say nothing? To another
+ * address than the session's it says nothing of it, and to the session's once a second.
+ * Return: the counter to drop it under; CHQ_C_RX: it goes on.
+ */
+static __attribute__((noinline)) enum chq_counter
+over_quota(struct chq_worker *w, const struct chq_pkt *p)
+{
+	static const uint16_t drop_of[] = {
+		[CHQ_QUOTA_OVER_FRAMES] = CHQ_D_QUOTA_FRAMES,
+		[CHQ_QUOTA_OVER_BYTES] = CHQ_D_QUOTA_BYTES,
+		[CHQ_QUOTA_OVER_ACCOUNT] = CHQ_D_QUOTA_ACCOUNT,
+	};
+	struct chq_cold *c = &w->cold[p->from_slot];
+	int got = chq_quota_frame_peek(&p->from->quota, chq_budget_shared(w, p->from),
+				       chq_quota_class_of(w->header, p->from), w->now_ns,
+				       p->dgram_len);
+
+	if (got == CHQ_QUOTA_SPENT)
+		return CHQ_C_RX;
+	if (!chq_path_foreign(p->from, &p->src)) {
+		if (!chq_notice_fast_told(c, w->now_ns))
+			return CHQ_C_RX;
+		chq_count(w, CHQ_D_NOTICE_LIMIT);
+	}
+	chq_quota_refused(c);
+	return drop_of[got];
+}
+
+/*
+ * The manager takes its number, and spends its quota. Its queue is short: what it would refuse without
+ * a word ends here, copies of what it has had, and what a session sends beyond its quota. Else one
+ * session, or who has caught one frame, could fill it, and nobody else's frames came through.
  */
 static void
 hand_up(struct chq_worker *w, struct chq_pkt *p, enum chq_up up, enum chq_counter count)
 {
+	enum chq_counter why = CHQ_D_REPLAY;
+
 	p->up = (uint8_t)up;
-	if (chq_replay_seen(p->from->replay, p->hdr.seq))
-		chq_drop(w, p, CHQ_D_REPLAY);
-	else
+	if (!chq_replay_seen(p->from->replay, p->hdr.seq))
+		why = over_quota(w, p);
+	if (why == CHQ_C_RX)
 		chq_decide(w, p, CHQ_V_UP, count);
+	else
+		chq_drop(w, p, why);
 }
 
 static void

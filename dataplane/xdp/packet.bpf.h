@@ -75,6 +75,7 @@ struct datagram {
 	uint32_t sound;	     /* the receiver's path was no mixture */
 	uint32_t whole;	     /* nothing follows the datagram */
 	uint32_t from_epoch; /* the sender's */
+	uint32_t judged;     /* the receiver may get it: a worker would not hand it up */
 
 	/* Of this CPU, for the next one. */
 	uint32_t last_local; /* where the last one's address was found: looked at first */

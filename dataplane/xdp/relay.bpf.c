@@ -18,17 +18,6 @@ __uint(xsk_prog_version, 1) SEC("xdp_metadata");
 /* Of a header's first word: type, some flags, app. */
 #define FORWARDED_BITS (0xffff00ff | (CHQ_F_HOP | CHQ_F_RECEIPT | CHQ_F_STORE) << 8)
 
-/* Copies of what the process has had end here. */
-PART
-frame_up(struct xdp_md *ctx, const struct datagram *d)
-{
-	const struct chq_session *s = d ? session_at(d->f.hdr.slot) : 0;
-
-	if (!s)
-		return XDP_ABORTED;
-	return chq_replay_seen(s->replay, d->f.hdr.seq) ? drop(d, CHQ_D_REPLAY) : hand_up(ctx, d);
-}
-
 PART
 number_take_slow(uint32_t slot, uint64_t seq)
 {
@@ -62,6 +51,15 @@ budget_shared(const struct chq_session *s)
 	return c ? &c->account_quota : 0;
 }
 
+/* @got: not CHQ_QUOTA_SPENT. */
+INLINE int
+quota_counter(int got)
+{
+	return got == CHQ_QUOTA_OVER_FRAMES  ? CHQ_D_QUOTA_FRAMES
+	       : got == CHQ_QUOTA_OVER_BYTES ? CHQ_D_QUOTA_BYTES
+					     : CHQ_D_QUOTA_ACCOUNT;
+}
+
 /* Return: GO, or the counter to drop the frame under. */
 PART
 budget_take_slow(uint32_t slot, uint32_t len, uint64_t now_ns)
@@ -78,9 +76,7 @@ budget_take_slow(uint32_t slot, uint32_t len, uint64_t now_ns)
 	if (got == CHQ_QUOTA_SPENT)
 		return GO;
 	chq_quota_refused(c);
-	return got == CHQ_QUOTA_OVER_FRAMES  ? CHQ_D_QUOTA_FRAMES
-	       : got == CHQ_QUOTA_OVER_BYTES ? CHQ_D_QUOTA_BYTES
-					     : CHQ_D_QUOTA_ACCOUNT;
+	return quota_counter(got);
 }
 
 /* The same. What a session that shares no budget does not spend at the first try is tried anew. */
@@ -96,6 +92,56 @@ budget_take(const struct chq_header *h, const struct datagram *d, struct chq_ses
 }
 
 /* --- frames --- */
+
+/* A frame that a stage would not hand up. Copies of what the process has had end here. */
+PART
+frame_pass(struct xdp_md *ctx, const struct datagram *d)
+{
+	const struct chq_session *s = d ? session_at(d->f.hdr.slot) : 0;
+
+	if (!s)
+		return XDP_ABORTED;
+	return chq_replay_seen(s->replay, d->f.hdr.seq) ? drop(d, CHQ_D_REPLAY) : hand_up(ctx, d);
+}
+
+/* As over_quota() of the receiver stage. Return: GO, or the counter to drop the frame under. */
+PART
+over_quota(const struct datagram *d)
+{
+	const struct chq_session *s = d ? session_at(d->f.hdr.slot) : 0;
+	struct chq_cold *c = d ? element(&chq_cold, d->f.hdr.slot) : 0;
+	const struct chq_header *h = header();
+	int got;
+
+	if (!s || !c || !h)
+		return CHQ_D_SLOT;
+	got = chq_quota_frame_peek(&s->quota, budget_shared(s), chq_quota_class_of(h, s), d->now_ns,
+				   d->len);
+	if (got == CHQ_QUOTA_SPENT)
+		return GO;
+	if (!chq_path_foreign(s, &d->src.path)) {
+		if (!chq_notice_fast_told(c, d->now_ns))
+			return GO;
+		count(CHQ_D_NOTICE_LIMIT);
+	}
+	chq_quota_refused(c);
+	return quota_counter(got);
+}
+
+/* A frame that a stage would hand up. */
+PART
+frame_up(struct xdp_md *ctx, const struct datagram *d)
+{
+	const struct chq_session *s = d ? session_at(d->f.hdr.slot) : 0;
+	int why;
+
+	if (!s)
+		return XDP_ABORTED;
+	if (chq_replay_seen(s->replay, d->f.hdr.seq))
+		return drop(d, CHQ_D_REPLAY);
+	why = over_quota(d);
+	return why == GO ? hand_up(ctx, d) : drop(d, (uint32_t)why);
+}
 
 /* Would a stage tell the manager something, or send a NOTICE beside a frame that it forwards? */
 INLINE int
@@ -162,7 +208,7 @@ frame_go(struct xdp_md *ctx, const struct chq_header *h, struct datagram *d, str
 	int why;
 
 	if (needs_process(d, s) && process_lives(ctx, d->now_ns))
-		return frame_up(ctx, d);
+		return frame_pass(ctx, d);
 	if (!number_take(d, s))
 		return drop(d, CHQ_D_REPLAY);
 	why = budget_take(h, d, s);
@@ -189,7 +235,7 @@ ping(struct xdp_md *ctx, struct datagram *d)
 	token_ok = token && ping_token_ok(d);
 	if ((token_ok || CHQ_LOAD_RELAXED(&s->state) == CHQ_SESSION_NEW) &&
 	    process_lives(ctx, d->now_ns))
-		return frame_up(ctx, d);
+		return frame_pass(ctx, d);
 	if (!number_take(d, s))
 		return drop(d, CHQ_D_REPLAY);
 	if (token && !token_ok)
@@ -227,7 +273,9 @@ frame(struct xdp_md *ctx, const struct chq_header *h, struct datagram *d, const 
 		return frame_go(ctx, h, d, s, 0);
 	}
 	r = receiver_judge(ctx, h, d, r);
-	return r ? frame_go(ctx, h, d, s, r) : frame_up(ctx, d);
+	if (r)
+		return frame_go(ctx, h, d, s, r);
+	return d->judged ? frame_pass(ctx, d) : frame_up(ctx, d);
 }
 
 /* --- packets --- */

@@ -239,7 +239,7 @@ receiver_read(struct xdp_md *ctx, struct datagram *d, const struct chq_session *
 	return next_hop(ctx, d) ? GO : UP;
 }
 
-/* All of it. Return: the receiver's record; 0 if the process must decide. */
+/* All of it; d->judged filled. Return: the receiver's record; 0 if the process must decide. */
 INLINE struct chq_session *
 receiver_judge(struct xdp_md *ctx, const struct chq_header *h, struct datagram *d,
 	       struct chq_session *first)
@@ -247,7 +247,6 @@ receiver_judge(struct xdp_md *ctx, const struct chq_header *h, struct datagram *
 	uint64_t ident = 0;
 	struct chq_session *r = receiver_find(d, first, &ident);
 
-	if (!r || receiver_check(h, d, r, ident) != GO || receiver_read(ctx, d, r, ident) != GO)
-		return 0;
-	return r;
+	d->judged = r && receiver_check(h, d, r, ident) == GO;
+	return d->judged && receiver_read(ctx, d, r, ident) == GO ? r : 0;
 }

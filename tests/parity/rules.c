@@ -87,6 +87,8 @@ rules_hand_up(const struct gen_frame *f, const struct side_worker *w, const stru
 		return why;
 	if (w->p.verdict == CHQ_V_UP)
 		return by_verdict(w);
+	if (w->p.up != 0) /* what would have gone up, but for its number or its quota */
+		return UP_NOT;
 	if (!w->p.from || out->rise[CHQ_D_SLOT] || out->rise[CHQ_D_TAG] ||
 	    out->rise[CHQ_D_PRELOGIN] || out->rise[CHQ_D_REPLAY])
 		return UP_NOT;

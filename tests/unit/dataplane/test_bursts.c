@@ -135,7 +135,8 @@ run(struct bursts *b, uint16_t step, struct outcome *out)
 		memcpy(out->table[t], v->t->mapped[t], v->t->bytes[t]);
 }
 
-/* Return: did one more packet than its number allows go up? Then the manager refuses it. */
+/* Return: did one more packet than its number or its quota allows go up? Then the manager refuses
+ * it. */
 static int
 verdicts_same(const struct bursts *b, const char *what, int strict)
 {
@@ -144,7 +145,9 @@ verdicts_same(const struct bursts *b, const char *what, int strict)
 	for (uint16_t i = 0; i < b->n; i++) {
 		const struct chq_pkt *p = &b->first.pkt[i], *q = &b->other.pkt[i];
 
-		if (!strict && p->verdict == CHQ_V_UP && q->count == CHQ_D_REPLAY) {
+		if (!strict && p->verdict == CHQ_V_UP &&
+		    (q->count == CHQ_D_REPLAY || q->count == CHQ_D_QUOTA_FRAMES ||
+		     q->count == CHQ_D_QUOTA_BYTES)) {
 			late = 1;
 			continue;
 		}
@@ -183,8 +186,8 @@ bytes_same(const struct bursts *b, const char *what)
 /*
  * A burst goes through stage by stage, so frames one after the other differ from it in three ways,
  * and in no verdict but the third: a NOTICE takes its number and its budget before the burst's
- * frames do; a frame goes where a PING behind it has moved its receiver; and a number that is handed
- * up is not refused for what the same burst takes, but by the manager.
+ * frames do; a frame goes where a PING behind it has moved its receiver; and what is handed up is
+ * not refused for a number or a budget that the same burst takes, but by the manager.
  */
 static void
 burst_try(struct bursts *b, uint64_t done[CHQ_C__COUNT])

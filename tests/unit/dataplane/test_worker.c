@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "proto/hello.h"
 #include "tests/unit/dataplane/manager_fixture.h"
@@ -194,6 +195,73 @@ a_full_queue_is_counted_under_its_own_name(void **state)
 	assert_true(fixture_hello(f, 1)); /* the other classes have room */
 }
 
+/* More frames to the server than its queue holds, numbered from @seq on. The queue is empty before. */
+static void
+flood(struct fixture *f, struct chq_dp_ref ref, uint64_t seq)
+{
+	static struct chq_up_item items[CHQ_RING_SERVER + 2 * CHQ_BURST];
+
+	for (size_t i = 0; i < ARRAY_LEN(items); i++) {
+		assert_true(fixture_server_frame(f, ref, 10, seq + i, "x"));
+		assert_true(chq_ring_pop(&f->worker->up[CHQ_UPQ_SERVER], &items[i]));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(items); i++) {
+		put(items[i].dgram, items[i].dgram_len);
+		if (fake.n == CHQ_BURST)
+			chq_worker_poll(f->worker);
+	}
+}
+
+static bool
+request_arrives(struct fixture *f, struct chq_dp_ref ref, uint64_t seq)
+{
+	union chq_msg out;
+
+	put_server_frame(f, ref, 20, seq);
+	chq_worker_poll(f->worker);
+	fixture_now_ns = chq_mono_ns();
+	chq_manager_awake(&f->m);
+	chq_manager_round(&f->m);
+	while (fixture_recv(f, &out))
+		if (out.h.type == CHQ_DP_SERVER_RX && out.server_rx.ref.slot == ref.slot)
+			return true;
+	return false;
+}
+
+static void
+a_session_beyond_its_quota_leaves_the_queue_to_others(void **state)
+{
+	struct fixture *f = *state;
+	struct chq_dp_server_set m = { .server_id = 1 };
+	struct chq_dp_ref loud, quiet;
+	uint64_t begun, seq = 1;
+
+	fixture_greet(f);
+	for (int i = 0; i < CHQ_QUOTA_CLASSES; i++)
+		m.quota[i] = (struct chq_dp_quota){
+			.own = { .frames_per_s = 4, .frames_burst = 16 }, .notices_per_s = 4
+		};
+	chq_tables_server_set(f->t, &m);
+	loud = fixture_open(f, 42, 1, 10);
+	quiet = fixture_open(f, 43, 1, 20);
+	do { /* once more if the machine has slept */
+		begun = chq_mono_ns();
+		flood(f, loud, seq);
+		seq += 1000;
+		while (!chq_manager_idle(&f->m)) {
+			fixture_now_ns = begun;
+			chq_manager_awake(&f->m);
+			chq_manager_round(&f->m);
+		}
+		memset(f->worker->counts, 0, sizeof(f->worker->counts));
+		flood(f, loud, seq);
+		seq += 1000;
+	} while (chq_mono_ns() - begun > CHQ_NS_PER_SEC / 5 && seq < 50000);
+	assert_int_equal(count(f, CHQ_D_QUOTA_FRAMES), CHQ_RING_SERVER + 2 * CHQ_BURST);
+	assert_int_equal(count(f, CHQ_D_QUEUE_SERVER), 0);
+	assert_true(request_arrives(f, quiet, 1));
+}
+
 static void
 what_the_manager_wants_sent_is_sent_in_bursts(void **state)
 {
@@ -231,6 +299,7 @@ main(void)
 		T(a_datagram_alone_is_answered_in_the_poll_that_received_it),
 		T(a_frame_to_the_server_reaches_control_by_way_of_the_manager),
 		T(a_full_queue_is_counted_under_its_own_name),
+		T(a_session_beyond_its_quota_leaves_the_queue_to_others),
 		T(what_the_manager_wants_sent_is_sent_in_bursts),
 		T(each_poll_leaves_a_heartbeat),
 	};
