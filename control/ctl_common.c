@@ -204,6 +204,7 @@ void
 ctl_change_free(struct ctl_change *c)
 {
 	free(c->rule);
+	free(c->left.peer);
 	free(c->app);
 	sodium_memzero(c, sizeof(*c));
 	free(c);

@@ -42,6 +42,16 @@ struct store_txn *ctl_read(struct ctl_call *call);
 int ctl_account(struct ctl_call *call, struct store_txn *txn, unsigned i, struct store_account *a);
 void ctl_refuse_account(struct ctl_call *call, int rc, unsigned i);
 
+/* Accounts, with the new versions of their contact lists. */
+struct ctl_left_peer {
+	uint64_t account, version;
+};
+
+struct ctl_left {
+	size_t n, cap;
+	struct ctl_left_peer *peer; /* on the heap */
+};
+
 /* A change of an operator. Made by ctl_change_begin(), freed by it or after done(). */
 struct ctl_change {
 	struct write_op op;
@@ -80,6 +90,7 @@ struct ctl_change {
 	uint32_t rule_id;
 	struct store_rule *rule;	  /* freed with the change */
 	struct store_app *app;		  /* the same */
+	struct ctl_left left;		  /* whose contact lists it has changed; freed with it */
 	unsigned waiting, closed, failed; /* sessions being closed */
 };
 

@@ -10,6 +10,7 @@
 #include "control/friends.h"
 #include "control/life.h"
 #include "control/login.h"
+#include "control/profile.h"
 #include "control/published.h"
 #include "control/push.h"
 
@@ -33,6 +34,8 @@ static const struct method methods[] = {
 	[CHASQUI__METHOD__METHOD_FRIEND_CONFIRM] = { friends_confirm, BODY(friend_request), false },
 	[CHASQUI__METHOD__METHOD_DEVICES] = { devices_list, NULL, false },
 	[CHASQUI__METHOD__METHOD_DEVICE_REVOKE] = { devices_revoke, BODY(device_revoke), false },
+	[CHASQUI__METHOD__METHOD_PROFILE_GET] = { profile_get, BODY(profile_request), false },
+	[CHASQUI__METHOD__METHOD_PROFILE_SET] = { profile_set, BODY(profile), false },
 	[CHASQUI__METHOD__METHOD_APPS] = { apps_request, BODY(apps_request), false },
 };
 

@@ -8,6 +8,17 @@ static const struct chq_ctl_opt opts_user_add[] = {
 	{ NULL, NULL, NULL, 0 },
 };
 
+static const struct chq_ctl_opt opts_set[] = {
+	{ "login",    "LOGIN",  "another login name; number, friends and history stay", VALUE },
+	{ "name",     "TEXT",   "name shown to others", VALUE },
+	{ "title",    "TEXT",   "position", VALUE },
+	{ "phone",    "TEXT",   "telephone number", VALUE },
+	{ "mail",     "TEXT",   "mail address", VALUE },
+	{ "avatar",   "TEXT",   "reference to a picture", VALUE },
+	{ "number",   "TEXT",   "employee number", VALUE },
+	{ NULL, NULL, NULL, 0 },
+};
+
 static const struct chq_ctl_opt opts_passwd[] = {
 	{ "password", NULL,     "read from standard input", SECRET },
 	{ NULL, NULL, NULL, 0 },
@@ -20,6 +31,10 @@ const struct chq_ctl_verb chq_verbs_user[] = {
 	  "list accounts", chq_opts_list },
 	{ "user", "show", 1, 1, CHQ_CTL_READ, CHQ_CTL_CONTROL, "<login>",
 	  "show an account", chq_opts_none },
+	{ "user", "set", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<login>",
+	  "rename an account, or change its profile; an empty text empties a field", opts_set },
+	{ "user", "remove", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<login>",
+	  "end an account for good; its name stays taken until `store gc`", chq_opts_none },
 	{ "user", "disable", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<login>",
 	  "end an account's sessions and refuse its logins", chq_opts_none },
 	{ "user", "enable", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<login>",
