@@ -81,6 +81,21 @@ def guest(w):
     quota = shown(w.site, c)
     w.tap.ok(quota["class"] == "prelogin" and quota["frames_per_second"] == GUEST,
              "before login a session has a smaller quota of its own", quota)
+    return c
+
+
+def flood(w, loud, bob):
+    """Frames to the server as fast as they go; meanwhile somebody else asks for something."""
+    sent, answered, before = 0, 0, w.site.stats()
+    for _ in range(5):
+        for _ in range(600):
+            loud.send(loud.frame(bytes(16), flags=wire.HOP, party=0))
+        sent += 600
+        answered += bool(bob.contacts())
+    rose = wait_for(lambda: (s := w.site.stats())["rx"] - before["rx"] >= sent and s, 10, "all were looked at")
+    refused, up = (rose.get(k, 0) - before.get(k, 0) for k in ("drop-quota-frames", "up-server"))
+    w.tap.ok(answered == 5 and refused > sent * 0.8 and up < sent * 0.2,
+             "who floods the server is stopped before its queue, and others are answered", (answered, refused, up, sent))
 
 
 def at_once(w, phone, bob):
@@ -119,7 +134,7 @@ def main(w):
     alone(w, phone, bob)
     pc = device(w)
     together(w, phone, pc, bob)
-    guest(w)
+    flood(w, guest(w), bob)
     at_once(w, phone, bob)
     busy = wait_for(lambda: w.site.ctl("status", "show")["dataplane"]["workers"], 5, "a second has passed")
     w.tap.ok(len(busy) == 1 and 0 <= busy[0]["busy_share"] <= 1 and busy[0]["sheds"] in
