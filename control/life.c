@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "control/devices.h"
 #include "control/dp_send.h"
 #include "control/presence.h"
 #include "control/push.h"
@@ -117,6 +118,7 @@ life_open(struct control *ctl, struct session *s)
 	CHQ_LOG_INFO("session-open", "slot=%u gen=%u account=%llu device=%u", s->slot, s->gen,
 		     (unsigned long long)s->account, s->device);
 	presence_came(ctl, s->account);
+	devices_opened(ctl, s);
 }
 
 void

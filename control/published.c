@@ -5,10 +5,12 @@
 #include "base/err.h"
 #include "control/contacts.h"
 #include "control/control.h"
+#include "control/devices.h"
 #include "control/mutation.h"
 #include "proto/e2e_fmt.h"
 #include "store/device.h"
 #include "store/e2e.h"
+#include "store/offer.h"
 #include "store/reader.h"
 
 enum {
@@ -49,16 +51,17 @@ published_same(const struct store_e2e *a, const struct store_e2e *b)
 }
 
 static int
-published_set_list(struct store_txn *txn, const Chasqui__KeysPublish *body, uint64_t account)
+published_set_list(struct store_txn *txn, const Chasqui__KeysPublish *body, struct mutation *m)
 {
 	struct store_e2e e, old;
-	int rc = published_list(body, account, &e);
+	int rc = published_list(body, m->account, &e);
 
 	if (rc)
 		return rc;
-	if (store_e2e_get(txn, account, &old) == CHQ_OK && published_same(&e, &old))
+	if (store_e2e_get(txn, m->account, &old) == CHQ_OK && published_same(&e, &old))
 		return CHQ_OK;
-	return store_e2e_set(txn, account, &e);
+	m->result.version = e.list_version;
+	return store_e2e_set(txn, m->account, &e);
 }
 
 /* A prekey of the asking device, signed by its key in the list that is published. */
@@ -87,7 +90,10 @@ published_set_prekey(struct store_txn *txn, const Chasqui__KeysPublish *body,
 		return CHQ_EDENIED;
 	rc = store_device_set_prekey(txn, m->account, m->device, body->prekey.data,
 				     body->prekey.len);
-	return rc == CHQ_ENOENT ? CHQ_EDENIED : rc; /* a device that is not enrolled */
+	if (rc)
+		return rc == CHQ_ENOENT ? CHQ_EDENIED : rc; /* a device that is not enrolled */
+	/* It is in the list and has begun: what was left for it is not needed any more. */
+	return store_offer_forget(txn, m->account, m->device);
 }
 
 static int
@@ -99,16 +105,23 @@ published_effect(struct store_txn *txn, struct mutation *m)
 	if (body->device_list.len == 0 && body->prekey.len == 0)
 		return CHQ_EMALFORMED;
 	if (body->device_list.len)
-		rc = published_set_list(txn, body, m->account);
+		rc = published_set_list(txn, body, m);
 	if (!rc && body->prekey.len)
 		rc = published_set_prekey(txn, body, m);
 	return rc;
 }
 
+static void
+published_after(struct control *ctl, const struct mutation *m)
+{
+	if (m->result.version)
+		devices_changed(ctl, m->account, m->device, m->result.version);
+}
+
 void
 published_set(struct control *ctl, struct session *s, const struct request *r)
 {
-	static const struct mutation_kind kind = { published_effect, NULL };
+	static const struct mutation_kind kind = { published_effect, published_after };
 
 	mutation_begin(ctl, s, r, &kind);
 }

@@ -166,17 +166,22 @@ push_device_enrolled(struct control *ctl, struct session *s, uint8_t number, con
 }
 
 void
+push_message(struct control *ctl, struct session *s, Chasqui__Push *body, uint64_t about)
+{
+	if (push_room(ctl, s))
+		push_queue(ctl, s, body, about, 0);
+}
+
+void
 push_apps_changed(struct control *ctl, struct session *s, uint64_t version)
 {
 	Chasqui__Push body = CHASQUI__PUSH__INIT;
 	Chasqui__AppsChanged changed = CHASQUI__APPS_CHANGED__INIT;
 
-	if (!push_room(ctl, s))
-		return;
 	changed.version = version;
 	body.body_case = CHASQUI__PUSH__BODY_APPS_CHANGED;
 	body.apps_changed = &changed;
-	push_queue(ctl, s, &body, 0, 0);
+	push_message(ctl, s, &body, 0);
 }
 
 void

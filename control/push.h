@@ -30,6 +30,9 @@ void push_replaced(struct control *ctl, struct session *s, const struct chq_dp_p
 
 void push_apps_changed(struct control *ctl, struct session *s, uint64_t version);
 
+/* Any push: @body_case and its member are set. A waiting one of the same case and @about is replaced. */
+void push_message(struct control *ctl, struct session *s, Chasqui__Push *body, uint64_t about);
+
 /* The client has acknowledged a number. */
 void push_acked(struct control *ctl, struct session *s, uint32_t epoch, uint64_t number);
 

@@ -36,6 +36,9 @@ static const struct method methods[] = {
 	[CHASQUI__METHOD__METHOD_DEVICE_REVOKE] = { devices_revoke, BODY(device_revoke), false },
 	[CHASQUI__METHOD__METHOD_PROFILE_GET] = { profile_get, BODY(profile_request), false },
 	[CHASQUI__METHOD__METHOD_PROFILE_SET] = { profile_set, BODY(profile), false },
+	[CHASQUI__METHOD__METHOD_DEVICE_OFFER] = { devices_offer, BODY(device_offer), false },
+	[CHASQUI__METHOD__METHOD_DEVICE_APPROVE] = { devices_approve, BODY(device_approve), false },
+	[CHASQUI__METHOD__METHOD_DEVICE_SEALED] = { devices_sealed, NULL, false },
 	[CHASQUI__METHOD__METHOD_APPS] = { apps_request, BODY(apps_request), false },
 };
 

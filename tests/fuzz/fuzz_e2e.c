@@ -1,8 +1,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "proto/aead.h"
+#include "proto/e2e_account.h"
 #include "proto/e2e_fmt.h"
 #include "proto/policy.h"
 #include "tests/fuzz/fuzz.h"
@@ -23,6 +25,20 @@ check_inner(const uint8_t *data, size_t len)
 	(void)chq_receipt_parse(&in, ids);
 }
 
+/* The head may be right, the rest is sealed for nobody. */
+static void
+check_account_key(const uint8_t *data, size_t len)
+{
+	struct chq_device_offer o = { .account = len > 24 ? chq_get_le64(data + 17) : 1 };
+	struct chq_signkey account_key;
+	struct chq_keypair ident;
+
+	o.device = len > 25 ? data[25] : 1;
+	chq_x25519_from_secret(&ident, key);
+	if (chq_account_open(&o, &ident, data, len, &account_key) == CHQ_OK)
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -35,6 +51,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	chq_crypto_init();
 	check_inner(data, len);
+	check_account_key(data, len);
 	(void)chq_device_list_parse(data, len, key, &list);
 	(void)chq_prekey_parse(data, len, key, &pk);
 	(void)chq_policy_parse(data, len, key, &policy);

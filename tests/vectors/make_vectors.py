@@ -7,6 +7,7 @@ Made by a second implementation of every format (protocol.py beside this file), 
     make_vectors.py --seeds DIR    write the seeds (they are kept in tests/fuzz/seeds)
 Needs Debian's python3-cryptography. Every key is made from its name, so that the output never changes.
 """
+import base64
 import hashlib
 import ipaddress
 import json
@@ -248,6 +249,31 @@ def safety_half(account, key):
     return "".join(f"{int.from_bytes(digest[i:i + 5], 'big') % 100000:05d}" for i in range(0, 30, 5))
 
 
+HAND_ON = dict(device=3, ds=made("signing key of the new device"), ik=made("identity key of the new device"), eph=made("ephemeral of the hand-on"))
+
+
+def device_code(account, device, account_key, ds, ik):
+    digest = hashlib.sha512(b"chasqui-code-1" + le(account, 8) + bytes([device]) + account_key + ds + ik).digest()
+    for _ in range(65536):
+        digest = hashlib.sha512(digest + ik).digest()
+    return base64.b32encode(digest[:15]).decode().lower()
+
+
+def account_sealed(account, device, seed, ds, ik, eph):
+    head = b"chasqui-account-1" + le(account, 8) + bytes([device])
+    info = head + s_public(seed) + ds + ik + x_public(eph)
+    key = expand(hmac256(bytes(32), dh(eph, ik)), info, 32)
+    return head + x_public(eph) + gcm(key, bytes(12), info, seed)
+
+
+def hand_on_vectors():
+    ds, ik = s_public(HAND_ON["ds"]), x_public(HAND_ON["ik"])
+    return dict(account=u64(ACCOUNT_A), device=HAND_ON["device"], account_seed=ACCOUNT_KEY.hex(), account_key=s_public(ACCOUNT_KEY).hex(), sign=ds.hex(),
+                ident_secret=HAND_ON["ik"].hex(), ident=ik.hex(), ephemeral_secret=HAND_ON["eph"].hex(),
+                code=device_code(ACCOUNT_A, HAND_ON["device"], s_public(ACCOUNT_KEY), ds, ik),
+                sealed=account_sealed(ACCOUNT_A, HAND_ON["device"], ACCOUNT_KEY, ds, ik, HAND_ON["eph"]).hex())
+
+
 INNERS = [(message_id(MSG_MS, 2), 1, 1, 0, "hello ✓".encode()), (0, 2, 3, 2600 << 48 | 5, b"x" * 10), (1, 64, 64, 0, b""),
           (message_id(MSG_MS, 3), 1, 1, 0, made("longest text", 1096))]
 RECEIPT_IDS = [message_id(MSG_MS, n) for n in (3, 4, 9)]
@@ -270,6 +296,7 @@ def e2e_vectors():
         "inner": [dict(previous=u64(p), part=n, parts=m, grant=u64(g), text=t.hex(), inner=inner(p, n, m, g, t).hex()) for p, n, m, g, t in INNERS],
         "receipt": dict(ids=[u64(i) for i in RECEIPT_IDS], inner=receipt_inner.hex()),
         "payload": sealed,
+        "account_key": hand_on_vectors(),
         "safety_number": dict(account_a=u64(ACCOUNT_A), key_a=key_a.hex(), account_b=u64(ACCOUNT_B), key_b=key_b.hex(),
                               number=safety_half(ACCOUNT_B, key_b) + safety_half(ACCOUNT_A, key_a)),
     }
@@ -322,7 +349,8 @@ def seeds():
         "control": {"login": login_request(sealed, 1), "push-ack": pb(2, pb(1, 3) + pb(2, varint(1) + varint(2))),
                     "response": pb(1, pb(1, 5) + pb(2, 1) + pb(4, 30)), "contacts": grant_page,
                     "push": pb(2, pb(1, 3) + pb(2, 1) + pb(3, pb(1, ACCOUNT_B) + pb(2, 2)))},
-        "e2e": {**inners, "devices": device_list(), "prekey": prekey(), "payload": payload(0, 0, 5, inner(*INNERS[0])), "policy": policy([1, 7, 513])},
+        "e2e": {**inners, "devices": device_list(), "prekey": prekey(), "payload": payload(0, 0, 5, inner(*INNERS[0])), "policy": policy([1, 7, 513]),
+                "account-key": bytes.fromhex(hand_on_vectors()["sealed"])},
         "group": {f"inner-{n}": group_inner(*g[2:]) for n, g in enumerate(GROUP_TEXTS)} | {"payload": group_payload(0, 5, group_inner(1, 1, b"hello"))},
         "ctl": {n: json.dumps(o).encode() for n, o in (
             ("status", dict(noun="status", verb="show")), ("add", dict(id=1, noun="user", verb="add", args=["alice"], opts=dict(password="x", name="A"))),

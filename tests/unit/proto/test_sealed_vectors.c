@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "proto/aead.h"
 #include "proto/control_msg.h"
+#include "proto/e2e_account.h"
 #include "proto/e2e_fmt.h"
 #include "proto/password.h"
 #include "proto/policy.h"
@@ -321,6 +322,46 @@ payloads_are_sealed_and_opened_as_written(void **state)
 }
 
 static void
+the_account_key_is_handed_on_as_written(void **state)
+{
+	const json_t *v = section("account_key");
+	uint8_t sealed[CHQ_ACCOUNT_SEALED_LEN];
+	struct chq_device_offer o = { .account = vectors_number(v, "account") };
+	char code[CHQ_DEVICE_CODE_LEN + 1];
+	struct chq_signkey account_key, got;
+	struct chq_keypair ident, eph;
+
+	(void)state;
+	o.device = (uint8_t)vectors_number(v, "device");
+	signkey(v, "account_seed", &account_key);
+	vectors_key(v, "account_key", o.account_key);
+	vectors_key(v, "sign", o.sign);
+	vectors_key(v, "ident", o.ident);
+	keypair(v, "ident_secret", &ident);
+	keypair(v, "ephemeral_secret", &eph);
+	chq_device_code(&o, code);
+	assert_string_equal(code, text(v, "code"));
+	assert_int_equal(chq_account_seal(&o, &account_key, &eph, sealed), CHQ_OK);
+	assert_bytes(v, "sealed", sealed, sizeof(sealed));
+	assert_int_equal(chq_account_open(&o, &ident, sealed, sizeof(sealed), &got), CHQ_OK);
+	assert_memory_equal(got.seed, account_key.seed, 32);
+	for (size_t i = 0; i < sizeof(sealed); i++) {
+		sealed[i] ^= 1;
+		assert_true(chq_account_open(&o, &ident, sealed, sizeof(sealed), &got) < 0);
+		assert_true(sodium_is_zero((uint8_t *)&got, sizeof(got)));
+		sealed[i] ^= 1;
+	}
+	assert_int_equal(chq_account_open(&o, &ident, sealed, sizeof(sealed) - 1, &got),
+			 CHQ_EMALFORMED);
+	o.sign[0] ^= 1;
+	assert_int_equal(chq_account_open(&o, &ident, sealed, sizeof(sealed), &got), CHQ_ECRYPTO);
+	o.sign[0] ^= 1;
+	o.account_key[0] ^= 1;
+	assert_int_equal(chq_account_open(&o, &ident, sealed, sizeof(sealed), &got), CHQ_ECRYPTO);
+	assert_int_equal(chq_account_seal(&o, &account_key, &eph, sealed), CHQ_EINVAL);
+}
+
+static void
 the_safety_number_is_as_written_from_either_side(void **state)
 {
 	const json_t *v = section("safety_number");
@@ -366,6 +407,7 @@ main(void)
 		cmocka_unit_test(inners_are_built_and_read_as_written),
 		cmocka_unit_test(a_receipt_is_built_and_read_as_written),
 		cmocka_unit_test(payloads_are_sealed_and_opened_as_written),
+		cmocka_unit_test(the_account_key_is_handed_on_as_written),
 		cmocka_unit_test(the_safety_number_is_as_written_from_either_side),
 	};
 
