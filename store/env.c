@@ -41,7 +41,6 @@ static const char *const table_names[STORE_TABLE__COUNT] = {
 	[STORE_TABLE_WORD] = "word",
 	[STORE_TABLE_MAIL] = "mail",
 	[STORE_TABLE_MAILFROM] = "mailfrom",
-	[STORE_TABLE_MAILGROUP] = "mailgroup",
 };
 
 int

@@ -35,7 +35,6 @@ enum store_table {
 	STORE_TABLE_OFFER,	 /* account (6) device (1)                -> offer record */
 	STORE_TABLE_MAIL,	 /* account (6) device (1) part (1) …     -> see mail_priv.h */
 	STORE_TABLE_MAILFROM,	 /* sender (6)                            -> what waits of it */
-	STORE_TABLE_MAILGROUP,	 /* group (4) order (4) part (1)         -> references, frame */
 	STORE_TABLE__COUNT,
 };
 

@@ -70,7 +70,6 @@ enum {
 	STORE_DEPT_KEY_BYTES = 4, /* rules too */
 	STORE_MEMBER_KEY_BYTES = 10,
 	STORE_ROLE_KEY_BYTES = 10,
-	STORE_MAILGROUP_KEY_BYTES = 9,
 };
 
 void store_key_put_account(uint8_t *key, uint64_t account);

@@ -47,26 +47,6 @@ store_mail_put(struct store_txn *t, struct store_mail *m, const struct store_mai
 }
 
 int
-store_mail_find_group(struct store_txn *t, uint64_t account, uint8_t device, uint32_t group,
-		      uint32_t order, uint64_t *number)
-{
-	struct store_mail m = {
-		.account = account, .device = device, .group = group, .order = order
-	};
-
-	return find_name(t, &m, number);
-}
-
-/* @it stands at an entry, or tells why not. */
-static int
-read_entry(struct store_txn *t, const struct store_iter *it, struct store_mail *out)
-{
-	int rc = mail_of_item(it, out);
-
-	return rc == 0 && out->group ? mail_group_frame(t, out) : rc;
-}
-
-int
 store_mail_next(struct store_txn *t, uint64_t account, uint8_t device, uint64_t after,
 		struct store_mail *out)
 {
@@ -79,7 +59,7 @@ store_mail_next(struct store_txn *t, uint64_t account, uint8_t device, uint64_t 
 	mail_entry_key(key, account, device, after + 1);
 	rc = store_iter_open(&it, t, STORE_TABLE_MAIL, key, sizeof(key), MAIL_HEAD_KEY_BYTES);
 	if (rc == 0)
-		rc = read_entry(t, &it, out);
+		rc = mail_of_item(&it, out);
 	store_iter_close(&it);
 	return rc;
 }
@@ -109,7 +89,7 @@ head_less(struct store_txn *t, const struct store_mail *m)
 	return mail_head_write(t, m->account, m->device, &h);
 }
 
-/* @m was read out of its item: a reference was not followed. Its payload is gone afterwards. */
+/* Its payload is gone afterwards. */
 static int
 remove_entry(struct store_txn *t, const struct store_mail *m)
 {
@@ -126,11 +106,9 @@ remove_entry(struct store_txn *t, const struct store_mail *m)
 	if (rc == 0)
 		rc = head_less(t, m);
 	if (rc == 0)
-		rc = m->group ? mail_group_unref(t, m->group, m->order)
-			      : mail_count_sender(t, m->party, -1, -(int64_t)m->len);
+		rc = mail_count_sender(t, m->party, -1, -(int64_t)m->len);
 	if (rc == 0)
-		rc = mail_count_all(
-			t, -1, -(int64_t)((m->group ? 0 : m->len) + STORE_MAIL_OVERHEAD_BYTES));
+		rc = mail_count_all(t, -1, -(int64_t)(m->len + STORE_MAIL_OVERHEAD_BYTES));
 	return rc;
 }
 

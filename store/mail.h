@@ -11,11 +11,10 @@ struct store_txn;
  * Mailboxes: each enrolled device of an account has one. What waits in it is numbered from 1, rising,
  * and no number is given twice, also when the box was empty meanwhile. Payloads are opaque.
  *
- * A frame to a group is stored once, with a reference from each box (store_mail_group()). It goes with
- * its last reference.
+ * What waits is counted in the transaction that changes it: by box, by sender over all boxes, and in
+ * all. So no limit needs a walk.
  *
- * What waits is counted in the transaction that changes it: by box, by sender over all boxes (a shared
- * frame once), and in all. So no limit needs a walk.
+ * Frames to groups are not here: store/group.h keeps a log of each group.
  *
  * Thread: as the transaction: functions that change anything in a job, the others in a snapshot too.
  */
@@ -31,11 +30,10 @@ struct store_mail {
 	uint8_t device;
 	uint8_t flags; /* of the frame's header */
 	uint16_t app;
-	uint64_t number;       /* in the box */
-	uint64_t party;	       /* sender: an account with its device; 0: the server */
-	uint64_t message;      /* his id of it */
-	uint64_t stored_ms;    /* wall clock, ms since 1970 */
-	uint32_t group, order; /* group is 0: to this account alone */
+	uint64_t number;    /* in the box */
+	uint64_t party;	    /* sender: an account with its device; 0: the server */
+	uint64_t message;   /* his id of it */
+	uint64_t stored_ms; /* wall clock, ms since 1970 */
 	uint16_t len;
 	const uint8_t *payload; /* read: in the database, as long as the transaction */
 };
@@ -69,7 +67,7 @@ struct store_mail_sum {
 
 /**
  * store_mail_put() - put a frame into the box of one device.
- * @m:    all but number and payload's fate; group is 0. Its number is set on success and on EEXIST.
+ * @m:    all but the number, which is set on success and with CHQ_EEXIST.
  * @full: set with CHQ_ELIMIT.
  *
  * Return: 0; CHQ_EEXIST: the same (party, message) waits there already, nothing was changed;
@@ -78,29 +76,6 @@ struct store_mail_sum {
  */
 int store_mail_put(struct store_txn *t, struct store_mail *m, const struct store_mail_limits *l,
 		   enum store_mail_full *full);
-
-/**
- * store_mail_group() - let a frame to a group wait for one device, or for all devices of an account.
- * @m: account; device, or 0 for each that is enrolled; group and order, which name the frame: the first
- *     call for them stores party, message, app, flags, payload and stored_ms, later ones refer to that.
- * @boxes: how many boxes have it now that had it not before; added to what is there. May be NULL.
- *
- * A box that is full is left out (CHQ_ELIMIT if it was the only one), as is one that has it already.
- * The sender counts once, and a sender over his limit is refused at the first call alone.
- * Return: as store_mail_put(), but 0 instead of CHQ_EEXIST.
- */
-int store_mail_group(struct store_txn *t, struct store_mail *m, const struct store_mail_limits *l,
-		     unsigned *boxes, enum store_mail_full *full);
-
-/*
- * A reference of its own to a group's frame, so that it stays for those who join: taken once for each
- * (group, order). _hold() stores the frame if it is not there, as store_mail_group() does; no limit
- * refuses it. _release() gives it back. _held() reads it.
- * Return: 0; CHQ_EEXIST (_hold: is held), CHQ_ENOENT (_release, _held); codes of the writer.
- */
-int store_mail_hold(struct store_txn *t, const struct store_mail *m);
-int store_mail_release(struct store_txn *t, uint32_t group, uint32_t order);
-int store_mail_held(struct store_txn *t, uint32_t group, uint32_t order, struct store_mail *out);
 
 /**
  * store_mail_next() - the first entry of a box whose number is above @after.
@@ -112,10 +87,6 @@ int store_mail_next(struct store_txn *t, uint64_t account, uint8_t device, uint6
 /* One entry. Return: 0; CHQ_ENOENT; CHQ_ECORRUPT. */
 int store_mail_get(struct store_txn *t, uint64_t account, uint8_t device, uint64_t number,
 		   struct store_mail *out);
-
-/* The number of the entry that waits for a (group, order). Return: 0; CHQ_ENOENT; CHQ_ECORRUPT. */
-int store_mail_find_group(struct store_txn *t, uint64_t account, uint8_t device, uint32_t group,
-			  uint32_t order, uint64_t *number);
 
 /* Take one entry out. Return: 0; CHQ_ENOENT; codes of the writer; CHQ_ECORRUPT. */
 int store_mail_del(struct store_txn *t, uint64_t account, uint8_t device, uint64_t number);

@@ -29,20 +29,9 @@ mail_entry_key(uint8_t key[MAIL_ENTRY_KEY_BYTES], uint64_t account, uint8_t devi
 void
 mail_name_key(uint8_t key[MAIL_NAME_KEY_BYTES], const struct store_mail *m)
 {
-	uint64_t party = m->group ? CHQ_PARTY(CHQ_KIND_GROUP, 0, m->group) : m->party;
-
 	mail_head_key(key, m->account, m->device, MAIL_NAME);
-	chq_put_be64(key + MAIL_HEAD_KEY_BYTES, party);
-	chq_put_be64(key + MAIL_HEAD_KEY_BYTES + 8, m->group ? m->order : m->message);
-}
-
-void
-mail_group_key(uint8_t key[STORE_MAILGROUP_KEY_BYTES], uint32_t group, uint32_t order,
-	       enum mail_group_part part)
-{
-	store_key_put_u32(key, group);
-	store_key_put_u32(key + 4, order);
-	key[8] = (uint8_t)part;
+	chq_put_be64(key + MAIL_HEAD_KEY_BYTES, m->party);
+	chq_put_be64(key + MAIL_HEAD_KEY_BYTES + 8, m->message);
 }
 
 int
@@ -210,7 +199,7 @@ static int
 entry_write(struct store_txn *t, const struct store_mail *m)
 {
 	uint8_t key[MAIL_NAME_KEY_BYTES], buf[STORE_RECORD_MAX_BYTES];
-	size_t len = m->group ? store_record_pack_mail_ref(m, buf) : store_record_pack_mail(m, buf);
+	size_t len = store_record_pack_mail(m, buf);
 	int rc;
 
 	mail_entry_key(key, m->account, m->device, m->number);

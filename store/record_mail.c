@@ -3,15 +3,11 @@
 
 /* Records of mailboxes. */
 
-enum { MAIL_REFERENCE = 0x01 };
-enum { REFS_HELD = 0x01 };
-
 size_t
 store_record_pack_mail(const struct store_mail *m, uint8_t *buf)
 {
 	struct packer w = packer_start(buf);
 
-	pack_u8(&w, 0);
 	pack_u64(&w, m->stored_ms);
 	pack_u64(&w, m->party);
 	pack_u64(&w, m->message);
@@ -21,53 +17,19 @@ store_record_pack_mail(const struct store_mail *m, uint8_t *buf)
 	return packer_len(&w);
 }
 
-size_t
-store_record_pack_mail_ref(const struct store_mail *m, uint8_t *buf)
-{
-	struct packer w = packer_start(buf);
-
-	pack_u8(&w, MAIL_REFERENCE);
-	pack_u64(&w, m->stored_ms);
-	pack_u32(&w, m->group);
-	pack_u32(&w, m->order);
-	pack_u16(&w, m->len);
-	return packer_len(&w);
-}
-
-static void
-unpack_ref(struct unpacker *r, struct store_mail *m)
-{
-	m->group = unpack_u32(r);
-	m->order = unpack_u32(r);
-	m->len = unpack_u16(r);
-	if (m->group == 0)
-		r->bad = true;
-}
-
-static void
-unpack_frame(struct unpacker *r, struct store_mail *m)
-{
-	m->party = unpack_u64(r);
-	m->message = unpack_u64(r);
-	m->app = unpack_u16(r);
-	m->flags = unpack_u8(r);
-	m->len = unpack_u16(r);
-	m->payload = unpack_view(r, m->len);
-}
-
 int
 store_record_unpack_mail(struct store_mail *out, const uint8_t *p, size_t len)
 {
 	struct unpacker r = unpacker_start(p, len);
-	struct store_mail m = { .group = 0 };
-	bool ref = unpack_flag(&r, MAIL_REFERENCE);
+	struct store_mail m = { .stored_ms = unpack_u64(&r) };
 	int rc;
 
-	m.stored_ms = unpack_u64(&r);
-	if (ref)
-		unpack_ref(&r, &m);
-	else
-		unpack_frame(&r, &m);
+	m.party = unpack_u64(&r);
+	m.message = unpack_u64(&r);
+	m.app = unpack_u16(&r);
+	m.flags = unpack_u8(&r);
+	m.len = unpack_u16(&r);
+	m.payload = unpack_view(&r, m.len);
 	if (m.len > STORE_MAIL_PAYLOAD_MAX_BYTES)
 		r.bad = true;
 	rc = unpacker_end(&r);
@@ -125,31 +87,5 @@ store_record_unpack_mail_sum(struct store_mail_sum *out, const uint8_t *p, size_
 	rc = unpacker_end(&r);
 	if (rc == 0)
 		*out = s;
-	return rc;
-}
-
-size_t
-store_record_pack_mail_refs(const struct mail_refs *m, uint8_t *buf)
-{
-	struct packer w = packer_start(buf);
-
-	pack_u8(&w, m->held ? REFS_HELD : 0);
-	pack_u64(&w, m->refs);
-	return packer_len(&w);
-}
-
-int
-store_record_unpack_mail_refs(struct mail_refs *out, const uint8_t *p, size_t len)
-{
-	struct unpacker r = unpacker_start(p, len);
-	struct mail_refs m = { .held = unpack_flag(&r, REFS_HELD) };
-	int rc;
-
-	m.refs = unpack_u64(&r);
-	if (m.refs == 0)
-		r.bad = true;
-	rc = unpacker_end(&r);
-	if (rc == 0)
-		*out = m;
 	return rc;
 }

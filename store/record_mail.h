@@ -3,12 +3,10 @@
 
 /*
  * The bytes of records of mailboxes; as store/record.h says. Unpacking a frame gives a view into @p.
- * _mail: without account, device, number, group and order; _mail_ref: the reference to a group's frame,
- * with the length of its payload. One unpacker reads both: group is not 0 in a reference.
+ * _mail: without account, device and number.
  */
 
 size_t store_record_pack_mail(const struct store_mail *m, uint8_t *buf);
-size_t store_record_pack_mail_ref(const struct store_mail *m, uint8_t *buf);
 int store_record_unpack_mail(struct store_mail *out, const uint8_t *p, size_t len);
 
 size_t store_record_pack_mail_head(const struct mail_head *h, uint8_t *buf);
@@ -16,6 +14,3 @@ int store_record_unpack_mail_head(struct mail_head *out, const uint8_t *p, size_
 
 size_t store_record_pack_mail_sum(const struct store_mail_sum *s, uint8_t *buf);
 int store_record_unpack_mail_sum(struct store_mail_sum *out, const uint8_t *p, size_t len);
-
-size_t store_record_pack_mail_refs(const struct mail_refs *m, uint8_t *buf);
-int store_record_unpack_mail_refs(struct mail_refs *out, const uint8_t *p, size_t len);

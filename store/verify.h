@@ -26,8 +26,8 @@ typedef void store_fault_fn(void *arg, const char *table, const char *what, uint
  * every friendship stands on both sides with states that fit; devices, identities and friends
  * belong to accounts; no device has more answers than are kept; departments are in their index and
  * reach the top; memberships stand in both tables, of what exists; rules name what exists; the chain of
- * audit records is whole; what is counted of mailboxes is what waits there, and every shared frame has the
- * references that it says; groups as store/verify_group.h says.
+ * audit records is whole; what is counted of mailboxes is what waits there;
+ * groups as store/verify_group.h says.
  *
  * Thread: snapshot or job; takes time in proportion to the database, so tools use it on a quiet
  * one. Return: 0 if the whole was read, whatever was found; else a code of reading.

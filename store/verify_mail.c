@@ -9,16 +9,16 @@
 #include "store/record_mail.h"
 #include "store/verify_priv.h"
 
-/* What was counted by walking, of a sender or of a shared frame. */
+/* What was counted by walking, of one sender. */
 struct tally {
-	uint64_t key; /* account; group << 32 | order */
+	uint64_t account;
 	uint64_t messages, bytes;
 	bool met;
 };
 
 struct mail_check {
 	struct check *c;
-	struct chq_map senders, shared;
+	struct chq_map senders;
 	struct store_mail_sum all;
 	/* The box being walked. */
 	uint8_t box[MAIL_BOX_KEY_BYTES];
@@ -34,18 +34,18 @@ box_account(const struct mail_check *m)
 }
 
 static void
-tally_add(struct mail_check *m, struct chq_map *map, uint64_t key, uint64_t bytes)
+tally_add(struct mail_check *m, uint64_t account, uint64_t bytes)
 {
-	struct tally *n = chq_map_get_u64(map, key);
+	struct tally *n = chq_map_get_u64(&m->senders, account);
 
 	if (!n) {
 		n = calloc(1, sizeof(*n));
-		if (!n || chq_map_put_u64(map, key, n) != 0) {
+		if (!n || chq_map_put_u64(&m->senders, account, n) != 0) {
 			free(n);
 			m->no_memory = true;
 			return;
 		}
-		n->key = key;
+		n->account = account;
 	}
 	n->messages++;
 	n->bytes += bytes;
@@ -105,15 +105,13 @@ check_entry(struct mail_check *m, const struct store_iter *it)
 	m->bytes += e.len;
 	m->last = e.number;
 	m->all.messages++;
-	m->all.bytes += STORE_MAIL_OVERHEAD_BYTES + (e.group ? 0 : e.len);
+	m->all.bytes += STORE_MAIL_OVERHEAD_BYTES + e.len;
 	mail_name_key(key, &e);
 	if (store_kv_get(m->c->t, STORE_TABLE_MAIL, key, sizeof(key), &v) != 0 ||
 	    store_record_unpack_u64(&number, v.p, v.len) != 0 || number != e.number)
 		check_fault(m->c, "entry is not under its name", box_account(m));
-	if (e.group)
-		tally_add(m, &m->shared, (uint64_t)e.group << 32 | e.order, 0);
-	else if (e.party)
-		tally_add(m, &m->senders, CHQ_PARTY_ID(e.party), e.len);
+	if (e.party)
+		tally_add(m, CHQ_PARTY_ID(e.party), e.len);
 }
 
 static void
@@ -135,42 +133,6 @@ check_box_item(struct mail_check *m, const struct store_iter *it)
 		m->names++;
 	else if (part != MAIL_HEAD)
 		check_fault(m->c, "key of a wrong form", box_account(m));
-}
-
-/* The references of a shared frame, with the frame right behind them. */
-static void
-check_shared(struct mail_check *m, const struct store_iter *it)
-{
-	uint32_t group = store_key_get_u32(it->key.p), order = store_key_get_u32(it->key.p + 4);
-	struct tally *n = chq_map_get_u64(&m->shared, (uint64_t)group << 32 | order);
-	struct mail_refs r = { .refs = 0 };
-	struct store_mail e;
-
-	if (it->key.p[8] == MAIL_GROUP_REFS) {
-		if (store_record_unpack_mail_refs(&r, it->val.p, it->val.len) != 0)
-			check_fault(m->c, "damaged record", group);
-		else if (r.refs != (n ? n->messages : 0) + r.held)
-			check_fault(m->c, "references do not fit the boxes", group);
-		if (n)
-			n->met = true;
-		return;
-	}
-	if (store_record_unpack_mail(&e, it->val.p, it->val.len) != 0 || e.group != 0) {
-		check_fault(m->c, "damaged record", group);
-		return;
-	}
-	m->all.bytes += e.len;
-	if (e.party)
-		tally_add(m, &m->senders, CHQ_PARTY_ID(e.party), e.len);
-}
-
-static void
-check_shared_item(struct mail_check *m, const struct store_iter *it)
-{
-	if (it->key.len != STORE_MAILGROUP_KEY_BYTES || it->key.p[8] > MAIL_GROUP_FRAME)
-		check_fault(m->c, "key of a wrong form", 0);
-	else
-		check_shared(m, it);
 }
 
 static void
@@ -213,15 +175,15 @@ walk(struct mail_check *m, enum store_table table, const char *name, mail_item_f
 	return rc == CHQ_ENOENT ? 0 : rc;
 }
 
-/* What was counted of nobody whom the table has. */
+/* Whose entries wait without being counted? */
 static void
-check_met(struct mail_check *m, struct chq_map *map, const char *what, unsigned shift)
+check_met(struct mail_check *m)
 {
 	struct tally *n;
 
-	CHQ_MAP_FOREACH(n, map)
+	CHQ_MAP_FOREACH(n, &m->senders)
 		if (!n->met)
-			check_fault(m->c, what, n->key >> shift);
+			check_fault(m->c, "sender is not counted", n->account);
 }
 
 static int
@@ -232,14 +194,10 @@ check_all(struct mail_check *m)
 
 	box_end(m);
 	if (rc == 0)
-		rc = walk(m, STORE_TABLE_MAILGROUP, "mailgroup", check_shared_item);
-	if (rc == 0)
-		check_met(m, &m->shared, "frame of a reference is missing", 32);
-	if (rc == 0)
 		rc = walk(m, STORE_TABLE_MAILFROM, "mailfrom", check_sender);
 	if (rc != 0)
 		return rc;
-	check_met(m, &m->senders, "sender is not counted", 0);
+	check_met(m);
 	rc = store_mail_total(m->c->t, &s);
 	if (rc == 0 && (s.messages != m->all.messages || s.bytes != m->all.bytes))
 		check_fault(m->c, "the whole does not fit its parts", 0);
@@ -254,9 +212,7 @@ check_mail(struct check *c)
 	int rc;
 
 	chq_map_init(&m.senders);
-	chq_map_init(&m.shared);
 	rc = check_all(&m);
 	tally_free(&m.senders);
-	tally_free(&m.shared);
 	return rc;
 }

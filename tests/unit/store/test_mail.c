@@ -252,105 +252,6 @@ each_limit_refuses_by_itself_and_changes_nothing(void **state)
 	fixture_assert_sound(f);
 }
 
-static struct store_mail
-group_mail(uint64_t to, uint8_t device, uint64_t from, uint32_t order)
-{
-	struct store_mail m = mail(to, device, from, 1000 + order);
-
-	m.group = 9;
-	m.order = order;
-	return m;
-}
-
-static unsigned
-to_group(struct fixture *f, struct store_mail *m, const struct store_mail_limits *l, int expect)
-{
-	enum store_mail_full full = STORE_MAIL_ROOM;
-	unsigned boxes = 0;
-
-	assert_int_equal(store_mail_group(fixture_begin(f), m, l, &boxes, &full), expect);
-	assert_int_equal(fixture_commit(f), 0);
-	return boxes;
-}
-
-static void
-a_frame_to_a_group_is_stored_once_and_goes_with_its_last_reference(void **state)
-{
-	struct fixture *f = *state;
-	uint64_t alice = person(f, "alice", 2), bob = person(f, "bob", 1);
-	struct store_mail m = group_mail(alice, 0, bob, 4), got;
-	struct store_mail_sum s;
-	uint64_t number = 0;
-
-	assert_int_equal(to_group(f, &m, &wide, 0), 2);
-	assert_int_equal(to_group(f, &m, &wide, 0), 0); /* they have it */
-	m = group_mail(bob, 1, bob, 4);
-	assert_int_equal(to_group(f, &m, &wide, 0), 1);
-	assert_int_equal(total(f).messages, 3);
-	assert_int_equal(total(f).bytes, m.len + 3 * STORE_MAIL_OVERHEAD_BYTES);
-	assert_int_equal(store_mail_sent(fixture_read(f), bob, &s), 0);
-	store_read_end(f->reader);
-	assert_int_equal(s.messages, 1);
-	assert_int_equal(store_mail_next(fixture_read(f), alice, 2, 0, &got), 0);
-	assert_int_equal(got.group, 9);
-	assert_int_equal(got.order, 4);
-	assert_int_equal(got.message, 1004);
-	assert_memory_equal(got.payload, m.payload, m.len);
-	store_read_end(f->reader);
-	fixture_assert_sound(f);
-	assert_int_equal(store_mail_find_group(fixture_read(f), alice, 2, 9, 4, &number), 0);
-	store_read_end(f->reader);
-	del(f, alice, 2, number);
-	del(f, alice, 1, 1);
-	assert_int_equal(total(f).bytes, m.len + STORE_MAIL_OVERHEAD_BYTES);
-	del(f, bob, 1, 1);
-	assert_int_equal(total(f).bytes, 0);
-	fixture_assert_sound(f);
-}
-
-static void
-a_group_frame_that_is_held_stays_for_those_who_join(void **state)
-{
-	struct fixture *f = *state;
-	uint64_t alice = person(f, "alice", 1), bob = person(f, "bob", 1);
-	struct store_mail m = group_mail(alice, 1, bob, 4), got;
-
-	assert_int_equal(store_mail_hold(fixture_begin(f), &m), 0);
-	assert_int_equal(fixture_commit(f), 0);
-	assert_int_equal(store_mail_hold(fixture_begin(f), &m), CHQ_EEXIST);
-	fixture_undo(f);
-	assert_int_equal(to_group(f, &m, &wide, 0), 1);
-	del(f, alice, 1, 1);
-	assert_int_equal(store_mail_held(fixture_read(f), 9, 4, &got), 0);
-	assert_memory_equal(got.payload, m.payload, m.len);
-	store_read_end(f->reader);
-	fixture_assert_sound(f);
-	assert_int_equal(store_mail_release(fixture_begin(f), 9, 4), 0);
-	assert_int_equal(fixture_commit(f), 0);
-	assert_int_equal(store_mail_release(fixture_begin(f), 9, 4), CHQ_ENOENT);
-	fixture_undo(f);
-	assert_int_equal(total(f).bytes, 0);
-	fixture_assert_sound(f);
-}
-
-static void
-a_full_box_is_left_out_of_a_group_and_its_sender_counts_once(void **state)
-{
-	struct fixture *f = *state;
-	uint64_t alice = person(f, "alice", 2), bob = person(f, "bob", 1);
-	struct store_mail_limits one = { .messages = 1 }, sender = { .sender_messages = 2 };
-	struct store_mail m = mail(alice, 1, bob, 1);
-
-	assert_int_equal(put(f, &m), 0);
-	m = group_mail(alice, 0, bob, 1);
-	assert_int_equal(to_group(f, &m, &one, 0), 1); /* the second device */
-	m = group_mail(bob, 1, bob, 1);
-	assert_int_equal(to_group(f, &m, &sender, 0), 1); /* it is stored: one more reference */
-	m = group_mail(bob, 1, bob, 2);
-	to_group(f, &m, &sender, CHQ_ELIMIT);
-	fixture_assert_sound(f);
-}
-
 static void
 the_oldest_entries_are_cleared_by_age_and_in_slices(void **state)
 {
@@ -415,8 +316,6 @@ fill(struct fixture *f)
 	assert_int_equal(put(f, &m), 0);
 	m = mail(bob, 1, alice, 2);
 	assert_int_equal(put(f, &m), 0);
-	m = group_mail(alice, 0, bob, 4);
-	to_group(f, &m, &wide, 0);
 	fixture_assert_sound(f);
 }
 
@@ -455,15 +354,14 @@ item_at(struct store_txn *t, enum store_table table, unsigned n, struct item *ou
 static void
 whatever_record_is_missing_or_cut_short_is_found(void **state)
 {
-	static const enum store_table tables[] = { STORE_TABLE_MAIL, STORE_TABLE_MAILFROM,
-						   STORE_TABLE_MAILGROUP };
+	static const enum store_table tables[] = { STORE_TABLE_MAIL, STORE_TABLE_MAILFROM };
 	struct fixture *f = *state;
 	struct store_txn *t;
 	struct item i;
 	unsigned tried = 0;
 
 	fill(f);
-	for (size_t table = 0; table < 3; table++) {
+	for (size_t table = 0; table < 2; table++) {
 		for (unsigned n = 0; t = fixture_begin(f), item_at(t, tables[table], n, &i); n++) {
 			assert_int_equal(store_kv_del(t, tables[table], i.key, i.key_len), 0);
 			assert_int_equal(fixture_commit(f), 0);
@@ -481,27 +379,26 @@ whatever_record_is_missing_or_cut_short_is_found(void **state)
 		}
 		fixture_undo(f);
 	}
-	assert_int_equal(tried, 3 * 1 + 5 * 2 + 2 + 2);
+	assert_int_equal(tried, 2 * 1 + 3 * 2 + 2);
 	fixture_assert_sound(f);
 }
 
-/* A number in a head, a sum or a count of references: all that is not sealed. */
+/* A number in a head or a sum: all that is not sealed. */
 static void
 whatever_count_is_wrong_is_found(void **state)
 {
-	static const enum store_table tables[] = { STORE_TABLE_MAIL, STORE_TABLE_MAILFROM,
-						   STORE_TABLE_MAILGROUP };
+	static const enum store_table tables[] = { STORE_TABLE_MAIL, STORE_TABLE_MAILFROM };
 	struct fixture *f = *state;
 	struct store_txn *t;
 	struct item i;
 
 	fill(f);
-	for (size_t table = 0; table < 3; table++) {
+	for (size_t table = 0; table < 2; table++) {
 		for (unsigned n = 0; t = fixture_begin(f), item_at(t, tables[table], n, &i); n++) {
-			size_t at = tables[table] == STORE_TABLE_MAIL ? 9 : i.val_len == 10 ? 2 : 1;
+			size_t at = tables[table] == STORE_TABLE_MAIL ? 9 : 1;
 
-			/* messages of a head and of a sum, references; an entry is left alone */
-			if (i.key_len <= MAIL_HEAD_KEY_BYTES || (i.val_len == 10 && table == 2)) {
+			/* Messages of a head and of a sum; entries and names have none. */
+			if (i.key_len <= MAIL_HEAD_KEY_BYTES) {
 				i.val[at]++;
 				assert_int_equal(store_kv_put(t, tables[table], i.key, i.key_len,
 							      i.val, i.val_len),
@@ -535,21 +432,11 @@ model_step(struct store_txn *t, const uint64_t who[3], unsigned i)
 	unsigned n = 0;
 
 	m.stored_ms = i;
-	switch (rand() % 6) {
+	switch (rand() % 4) {
 	case 0:
 	case 1: store_mail_put(t, &m, &l, &full); break;
-	case 2:
-		m.group = 1 + (unsigned)rand() % 2;
-		m.order = (uint32_t)m.message;
-		store_mail_group(t, &m, &l, &n, &full);
-		break;
-	case 3: store_mail_del(t, to, device, 1 + (unsigned)rand() % (i + 1)); break;
-	case 4: store_mail_clear(t, to, device, i - i / 8, 2, &n); break;
-	default:
-		m.group = 1;
-		m.order = (uint32_t)m.message;
-		if (store_mail_hold(t, &m) != 0)
-			store_mail_release(t, m.group, m.order);
+	case 2: store_mail_del(t, to, device, 1 + (unsigned)rand() % (i + 1)); break;
+	default: store_mail_clear(t, to, device, i - i / 8, 2, &n);
 	}
 }
 
@@ -576,17 +463,14 @@ static void
 a_record_cut_short_or_longer_is_damage(void **state)
 {
 	uint8_t buf[STORE_MAIL_PAYLOAD_MAX_BYTES + 64];
-	struct store_mail m = mail(1, 1, 2, 3), ref = group_mail(1, 1, 2, 3), out;
-	size_t len[2] = { store_record_pack_mail(&m, buf), 0 };
+	struct store_mail m = mail(1, 1, 2, 3), out;
+	size_t len = store_record_pack_mail(&m, buf);
 
 	(void)state;
-	for (unsigned kind = 0; kind < 2; kind++) {
-		len[kind] = kind ? store_record_pack_mail_ref(&ref, buf) : len[0];
-		for (size_t n = 0; n < len[kind]; n++)
-			assert_int_equal(store_record_unpack_mail(&out, buf, n), CHQ_ECORRUPT);
-		assert_int_equal(store_record_unpack_mail(&out, buf, len[kind]), 0);
-		assert_int_equal(store_record_unpack_mail(&out, buf, len[kind] + 1), CHQ_ECORRUPT);
-	}
+	for (size_t n = 0; n < len; n++)
+		assert_int_equal(store_record_unpack_mail(&out, buf, n), CHQ_ECORRUPT);
+	assert_int_equal(store_record_unpack_mail(&out, buf, len), 0);
+	assert_int_equal(store_record_unpack_mail(&out, buf, len + 1), CHQ_ECORRUPT);
 }
 
 int
@@ -600,9 +484,6 @@ main(void)
 		T(only_a_device_that_is_enrolled_has_a_box),
 		T(who_gets_a_freed_number_gets_none_of_its_mail_and_no_number_again),
 		T(each_limit_refuses_by_itself_and_changes_nothing),
-		T(a_frame_to_a_group_is_stored_once_and_goes_with_its_last_reference),
-		T(a_group_frame_that_is_held_stays_for_those_who_join),
-		T(a_full_box_is_left_out_of_a_group_and_its_sender_counts_once),
 		T(the_oldest_entries_are_cleared_by_age_and_in_slices),
 		T(a_walk_meets_every_box_once),
 		T(whatever_record_is_missing_or_cut_short_is_found),
