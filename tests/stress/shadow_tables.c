@@ -1,10 +1,8 @@
 /*
  * shadow_tables [operations] [seed]: random operations on the tables, judged by a plain model.
  *
- * The model knows no buckets, no chains and no rings: a slot is a struct, an account is an array of
- * slots, and whether something is allowed is a loop over all of them. After each operation the
- * return code must be the model's, and every so often every record, every link and every count must
- * be what the model says. Which free slot an operation takes is the tables' own business, as long
+ * After each operation the return code must be the model's, and every so often every record, every
+ * link and every count must be what the model says. Which free slot an operation takes is the tables' own business, as long
  * as it has rested. In between the process "is killed": all that only memory holds is thrown away,
  * and the tables are adopted.
  */
@@ -17,60 +15,12 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "dataplane/tables_priv.h"
+#include "tests/stress/shadow_model.h"
 
-#define SLOTS	 96
-#define ACCOUNTS 20 /* that may be in the table */
-#define IDS	 40 /* that ask */
-#define DEVICES	 10
-#define TODAY	 2000
-#define EVERY	 64 /* operations between two looks at everything */
+#define EVERY 64 /* operations between two looks at everything */
 
-struct slot {
-	uint8_t state;
-	uint16_t gen;
-	uint64_t account;		  /* 0: before login */
-	uint8_t device, quota_class, key; /* key: the byte that its grant key is made of */
-	uint16_t sender_epoch;
-	uint32_t expires_s, full_s;
-	uint32_t rested_s;
-	bool guest; /* freed without ever having been a receiver, since the last adoption */
-};
-
-/* Sessions of an account that are receivers, the newest first; a replacement takes the old one's
- * place. */
-struct account {
-	uint32_t slot[CHQ_DEVICES_MAX];
-	int n;
-	uint64_t denied[CHQ_DENY_MAX];
-	uint16_t until[CHQ_DENY_MAX];
-	int n_denied;
-};
-
-/* What must have come up, or the run has shown little. */
-enum seen {
-	REPLACED,
-	DEVICES_FULL,
-	ACCOUNTS_FULL,
-	NONE_RESTED,
-	TOO_MANY_NEW,
-	GUEST_FIRST,
-	DENY_FULL,
-	EXPIRED,
-	EPOCH_UNREACHABLE, /* of a session that the account table does not know */
-	ADOPTED,
-	SEEN__COUNT
-};
-static const char *const seen_name[SEEN__COUNT] = {
-	"replaced",    "devices full", "accounts full", "no slot rested",  "too many new",
-	"guest first", "denials full", "expired",	"epoch of others", "adopted",
-};
-static uint64_t seen[SEEN__COUNT];
-
-static struct slot slots[SLOTS];
-static struct account accounts[IDS + 1];
 static struct chq_tables *t;
 static uint64_t rng, done;
-static uint32_t now_s = 100000;
 
 #define CHECK(x)                                                                              \
 	do {                                                                                  \
@@ -101,121 +51,6 @@ static uint64_t
 now_ns(void)
 {
 	return now_s * CHQ_NS_PER_SEC + rnd() % CHQ_NS_PER_SEC;
-}
-
-/* --- the model --- */
-
-static bool
-unconfirmed(const struct slot *s)
-{
-	return s->state == CHQ_SESSION_PRELOGIN || s->state == CHQ_SESSION_NEW;
-}
-
-static bool
-rested(const struct slot *s)
-{
-	return s->state == CHQ_SESSION_FREE && (s->gen == 0 || now_s >= s->rested_s);
-}
-
-static uint32_t
-count(bool (*is)(const struct slot *s))
-{
-	uint32_t n = 0;
-
-	for (int i = 0; i < SLOTS; i++)
-		n += is(&slots[i]);
-	return n;
-}
-
-static uint32_t
-accounts_in_use(void)
-{
-	uint32_t n = 0;
-
-	for (int i = 1; i <= IDS; i++)
-		n += accounts[i].n > 0;
-	return n;
-}
-
-static void
-forget_deny_of_nobody(struct account *a)
-{
-	if (a->n == 0)
-		a->n_denied = 0;
-}
-
-static void
-account_leave(uint32_t slot)
-{
-	struct account *a = &accounts[slots[slot].account];
-
-	for (int i = 0; i < a->n; i++)
-		if (a->slot[i] == slot) {
-			memmove(&a->slot[i], &a->slot[i + 1],
-				(size_t)(a->n - i - 1) * sizeof(a->slot[0]));
-			a->n--;
-			break;
-		}
-	forget_deny_of_nobody(a);
-}
-
-static void
-linger(uint32_t slot, uint32_t until_s)
-{
-	slots[slot].state = CHQ_SESSION_LINGER;
-	if (until_s < slots[slot].expires_s)
-		slots[slot].expires_s = until_s;
-}
-
-/* May a session become a receiver, and who makes room for it? */
-static int
-model_publish(uint32_t slot, uint64_t id, uint8_t device, uint32_t *replaced)
-{
-	struct account *a = &accounts[id];
-
-	*replaced = CHQ_SLOT_NONE;
-	for (int i = 0; i < a->n; i++)
-		if (slots[a->slot[i]].device == device)
-			*replaced = a->slot[i];
-	if (*replaced == CHQ_SLOT_NONE && a->n == CHQ_DEVICES_MAX) {
-		seen[DEVICES_FULL]++;
-		return CHQ_EFULL;
-	}
-	if (a->n == 0 && accounts_in_use() == ACCOUNTS) {
-		seen[ACCOUNTS_FULL]++;
-		return CHQ_EFULL;
-	}
-	seen[REPLACED] += *replaced != CHQ_SLOT_NONE;
-	if (*replaced == CHQ_SLOT_NONE) {
-		memmove(&a->slot[1], &a->slot[0], (size_t)a->n * sizeof(a->slot[0]));
-		a->slot[0] = slot;
-		a->n++;
-	}
-	for (int i = 0; i < a->n; i++)
-		if (a->slot[i] == *replaced)
-			a->slot[i] = slot;
-	if (*replaced != CHQ_SLOT_NONE)
-		linger(*replaced, now_s + CHQ_LINGER_S);
-	slots[slot].state = CHQ_SESSION_OPEN;
-	slots[slot].account = id;
-	slots[slot].device = device;
-	slots[slot].expires_s = slots[slot].full_s;
-	return 0;
-}
-
-static void
-model_close(uint32_t slot)
-{
-	struct slot *s = &slots[slot];
-
-	s->guest = unconfirmed(s);
-	s->rested_s = now_s + (s->guest ? CHQ_SLOT_REST_GUEST_S : CHQ_SLOT_REST_S);
-	if (s->state == CHQ_SESSION_OPEN)
-		account_leave(slot);
-	s->state = CHQ_SESSION_FREE;
-	s->account = 0;
-	s->device = 0;
-	s->sender_epoch = 0;
 }
 
 /* --- operations --- */
@@ -550,12 +385,6 @@ check_account(uint64_t id)
 		at = t->cold[at].next_slot;
 	}
 	CHECK(at == CHQ_SLOT_NONE);
-}
-
-static bool
-used(const struct slot *s)
-{
-	return s->state != CHQ_SESSION_FREE;
 }
 
 static void
