@@ -198,6 +198,9 @@ static const struct chq_conf_key site_keys[] = {
 	{ "store.map_max", CHQ_CONF_BYTES, AT(store.map_max_bytes), MIB(1), GIB(16384), "64GiB",
 	  "Size beyond which it does not grow", NULL, NULL },
 
+	{ "audit.keep", CHQ_CONF_TIME, AT(audit.keep_ms), HOURS(24), HOURS(24) * 36500, "730d",
+	  "Time for which records of operators' changes are kept at least, whatever `store gc` is told", NULL, NULL },
+
 	{ "control.socket", CHQ_CONF_STRING, AT(control.socket), 1, CHQ_SOCKET_PATH_MAX, "/run/chasqui/control.sock",
 	  "Operators' socket", NULL, check_path },
 	{ "control.group", CHQ_CONF_STRING, AT(control.group), 0, 31, "chasqui-admin",

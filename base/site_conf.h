@@ -91,6 +91,9 @@ struct chq_site_conf {
 		uint64_t map_max_bytes;
 	} store;
 	struct {
+		uint64_t keep_ms;
+	} audit;
+	struct {
 		char *socket;
 		char *group;			/* "" leaves the socket to its owner's group */
 		char *read_socket, *read_group; /* chq_site_read_socket() */

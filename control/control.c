@@ -9,6 +9,7 @@
 #include "control/app.h"
 #include "control/book_load.h"
 #include "control/ctl_server.h"
+#include "control/ctl_task.h"
 #include "control/dp.h"
 #include "control/life.h"
 #include "control/login.h"
@@ -69,6 +70,7 @@ control_tick(evutil_socket_t fd, short what, void *arg)
 	login_tick(ctl, now_ms);
 	apps_tick(ctl);
 	ctl_server_tick(ctl->ctl, now_ms);
+	ctl_store_tick(ctl, now_ms);
 	control_book_tick(ctl, now_ms);
 }
 

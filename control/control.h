@@ -76,6 +76,7 @@ struct control {
 	struct pool hash_pool;	/* Argon2id */
 	struct pool task_pool;	/* operators' long work */
 	struct chq_list tasks;	/* of it, under way */
+	uint64_t readers_due_ms; /* monotonic: when the store's reader slots are looked at */
 	_Atomic bool ending;	/* loop's thread sets it, long work gives up; relaxed */
 	struct store *store;
 	struct store_reader *reader; /* the loop's own */

@@ -48,5 +48,8 @@ void ctl_task_begin(struct ctl_call *call, const char *what, ctl_work_fn *work, 
  */
 int ctl_task_read(struct ctl_task *t, int (*read)(struct ctl_task *t, struct store_txn *txn));
 
+/* What is to be done to the store once a minute. */
+void ctl_store_tick(struct control *ctl, uint64_t now_ms);
+
 /* Those under way, as a list for operators. */
 json_t *ctl_task_list(const struct control *ctl);

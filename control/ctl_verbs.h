@@ -15,7 +15,7 @@ struct ctl_verb {
 extern const struct ctl_verb ctl_verbs_app[];
 extern const struct ctl_verb ctl_verbs_status[], ctl_verbs_user[], ctl_verbs_dept[],
 	ctl_verbs_friend[], ctl_verbs_policy[], ctl_verbs_session[], ctl_verbs_limit[],
-	ctl_verbs_audit[];
+	ctl_verbs_audit[], ctl_verbs_store[];
 
 /* Handlers by noun: ctl_status.c, ctl_user.c, ctl_dept.c, ctl_dept_show.c, ctl_friend.c,
  * ctl_policy.c, ctl_policy_show.c, ctl_session.c, ctl_limit.c, ctl_user_end.c, ctl_user_set.c,
@@ -31,5 +31,6 @@ ctl_handler_fn ctl_policy_list, ctl_policy_add, ctl_policy_set, ctl_policy_remov
 	ctl_policy_explain;
 ctl_handler_fn ctl_app_list, ctl_app_register, ctl_app_set, ctl_app_remove, ctl_app_sign;
 ctl_handler_fn ctl_audit_tail, ctl_audit_verify, ctl_audit_export;
+ctl_handler_fn ctl_store_stat, ctl_store_verify, ctl_store_backup, ctl_store_gc, ctl_store_progress;
 ctl_handler_fn ctl_limit_show, ctl_limit_set;
 ctl_handler_fn ctl_session_list, ctl_session_show, ctl_session_kick, ctl_user_sessions;

@@ -20,6 +20,7 @@
 #include "control/control.h"
 #include "control/init.h"
 #include "control/keys.h"
+#include "control/store_tool.h"
 #include "proto/aead.h"
 #include "proto/policy.h"
 
@@ -28,12 +29,16 @@ enum { EXIT_USAGE = 2 };
 static const char usage_text[] =
 	"usage: chasqui-control [-c FILE] [run]\n"
 	"       chasqui-control [-c FILE] conf-check [FILE]\n"
+	"       chasqui-control [-c FILE] store-restore FOLDER\n"
+	"       chasqui-control [-c FILE] store-compact\n"
 	"       chasqui-control init [--config FILE] [--state DIR] [--run DIR] [--port PORT]\n"
 	"                            [--server-id N] HOST\n"
 	"       chasqui-control sign-policy DIR [APP...]\n"
 	"\n"
 	"run         serve (the default)\n"
 	"conf-check  print the effective configuration, or what is wrong with it\n"
+	"store-restore  put a backup in the database's place, while nobody serves it\n"
+	"store-compact  write the database anew without free pages, the same\n"
 	"init        make keys, configuration and an empty database, and print the invitation\n"
 	"            that clients need; overwrites nothing\n"
 	"sign-policy sign, with DIR/org.key, the list of applications that the relay may read, as\n"
@@ -236,6 +241,24 @@ conf_check(const char *path)
 	return EXIT_SUCCESS;
 }
 
+/* Return: what to exit with. */
+static int
+store_command(const char *path, const char *dir)
+{
+	struct chq_site_conf conf;
+	int status;
+
+	if (load(path, &conf) != 0)
+		return EXIT_FAILURE;
+	chq_undumpable();
+	signal(SIGPIPE, SIG_IGN);
+	status = chq_crypto_init() != 0 ? EXIT_FAILURE
+		 : dir			? store_tool_restore(&conf, dir)
+					: store_tool_compact(&conf);
+	chq_site_conf_free(&conf);
+	return status;
+}
+
 static int
 usage(void)
 {
@@ -358,6 +381,10 @@ main(int argc, char **argv)
 	}
 	if (at == argc || (at == argc - 1 && !strcmp(argv[at], "run")))
 		return run(path);
+	if (!strcmp(argv[at], "store-restore") && argc - at == 2)
+		return store_command(path, argv[at + 1]);
+	if (!strcmp(argv[at], "store-compact") && argc - at == 1)
+		return store_command(path, NULL);
 	if (!strcmp(argv[at], "conf-check") && argc - at <= 2)
 		return conf_check(argc - at == 2 ? argv[at + 1] : path);
 	if (!strcmp(argv[at], "init"))

@@ -43,6 +43,12 @@ static const char *const table_names[STORE_TABLE__COUNT] = {
 	[STORE_TABLE_MAILFROM] = "mailfrom",
 };
 
+const char *
+store_table_name(enum store_table table)
+{
+	return table_names[table];
+}
+
 int
 store_err_of_lmdb(int rc)
 {

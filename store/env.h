@@ -38,6 +38,9 @@ enum store_table {
 	STORE_TABLE__COUNT,
 };
 
+/* Name of a table in the database. */
+const char *store_table_name(enum store_table table);
+
 struct store_env_options {
 	const char *dir;
 	size_t map_bytes;     /* at first; LMDB takes more if the data are larger already */
@@ -59,6 +62,7 @@ struct store_txn {
 	struct store_env *env;
 	MDB_txn *txn;
 	int broken; /* 0, or the code after which the transaction can only be ended */
+	const struct store_progress *watch; /* told of each step of a walk; NULL: nobody */
 };
 
 /**

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "store/reader.h"
 
 /* LMDB's key and data are not const, but it does not write to them. */
 static MDB_val
@@ -114,8 +115,15 @@ store_iter_open(struct store_iter *it, struct store_txn *t, enum store_table tab
 int
 store_iter_next(struct store_iter *it)
 {
+	const struct store_progress *watch = it->t->watch;
 	MDB_val k;
 
+	if (watch) {
+		if (watch->done)
+			atomic_fetch_add_explicit(watch->done, 1, memory_order_relaxed);
+		if (watch->stop && atomic_load_explicit(watch->stop, memory_order_relaxed))
+			return CHQ_ECANCELED;
+	}
 	return iter_move(it, &k, MDB_NEXT);
 }
 

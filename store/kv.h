@@ -54,7 +54,7 @@ int store_kv_del(struct store_txn *t, enum store_table table, const void *key, s
 int store_iter_open(struct store_iter *it, struct store_txn *t, enum store_table table,
 		    const void *start, size_t start_len, size_t prefix_len);
 
-/* The following key. Return: as store_iter_open(). */
+/* The following key. Return: as store_iter_open(); CHQ_ECANCELED (store_read_watch()). */
 int store_iter_next(struct store_iter *it);
 
 /* Go to the first key >= @start with the prefix that it was opened with. Return: as it. */

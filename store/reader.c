@@ -61,6 +61,7 @@ store_read_begin(struct store_reader *r, struct store_txn **txn)
 void
 store_read_end(struct store_reader *r)
 {
+	r->txn.watch = NULL;
 	store_txn_park(&r->txn);
 	pthread_rwlock_unlock(&r->st->env_lock);
 }
@@ -125,4 +126,18 @@ store_env_yield(struct store *st)
 {
 	pthread_rwlock_unlock(&st->env_lock);
 	pthread_mutex_unlock(&st->long_lock);
+}
+
+void
+store_read_watch(struct store_txn *txn, const struct store_progress *p)
+{
+	uint64_t total = 0;
+	MDB_stat st;
+
+	for (int i = 0; i < STORE_TABLE__COUNT; i++)
+		if (mdb_stat(txn->txn, txn->env->dbi[i], &st) == 0)
+			total += st.ms_entries;
+	if (p->total)
+		atomic_store_explicit(p->total, total, memory_order_relaxed);
+	txn->watch = p;
 }

@@ -1,4 +1,7 @@
 #pragma once
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 /*
  * Reading: a snapshot of what was committed last, taken and given back within one piece of work.
@@ -10,6 +13,12 @@
 struct store;
 struct store_reader;
 struct store_txn;
+
+/* How far it is; each may be NULL. Written by the work, read by any thread; relaxed. */
+struct store_progress {
+	_Atomic uint64_t *done, *total; /* bytes of a copy, records of a check */
+	const _Atomic bool *stop;	/* give up, with CHQ_ECANCELED */
+};
 
 /**
  * store_reader_open() - a reusable reader.
@@ -44,3 +53,10 @@ void store_read_end(struct store_reader *r);
  */
 int store_read_begin_long(struct store_reader *r, struct store_txn **txn);
 void store_read_end_long(struct store_reader *r);
+
+/**
+ * store_read_watch() - count the steps of walks in @txn from now on, and end them with CHQ_ECANCELED
+ * when @p->stop says so. total is set to the records there are.
+ * @p: must live as long as the snapshot.
+ */
+void store_read_watch(struct store_txn *txn, const struct store_progress *p);

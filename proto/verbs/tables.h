@@ -21,5 +21,5 @@ extern const struct chq_ctl_opt chq_opts_none[], chq_opts_list[];
 extern const struct chq_ctl_verb
 	chq_verbs_server[]; /* status, conf, limit, dp, and what is done here */
 extern const struct chq_ctl_verb chq_verbs_user[], chq_verbs_dept[], chq_verbs_friend[],
-	chq_verbs_policy[], chq_verbs_session[], chq_verbs_audit[];
+	chq_verbs_policy[], chq_verbs_session[], chq_verbs_audit[], chq_verbs_store[];
 extern const struct chq_ctl_verb chq_verbs_app[];

@@ -30,6 +30,7 @@ struct reading {
 	const char *noun, *word; /* word: the verb */
 	bool only_words;	 /* "--" was there */
 	bool form_said;		 /* -o was there */
+	bool time_said;		 /* --timeout was there */
 };
 
 static int
@@ -116,6 +117,7 @@ set_timeout(struct reading *r, const char *value)
 					 "--timeout takes seconds from 1 to %d",
 					 TOOL_TIMEOUT_S_MAX);
 	r->a->timeout_s = (unsigned)n;
+	r->time_said = true;
 	return CHQ_OK;
 }
 
@@ -286,6 +288,10 @@ finish(struct reading *r)
 		guess_verb(r);
 	if (!a->verb)
 		return unknown_command(r);
+	a->takes_long = !strcmp(a->verb->noun, "store") && strcmp(a->verb->verb, "progress") != 0;
+	a->takes_long |= !strcmp(a->verb->noun, "audit");
+	if (a->takes_long && !r->time_said)
+		a->timeout_s = TOOL_TIMEOUT_S_MAX;
 	if (!r->form_said && !strcmp(a->verb->noun, "audit") && !strcmp(a->verb->verb, "export"))
 		a->format = TOOL_JSONL;
 	if (a->argc < a->verb->argc_min || a->argc > a->verb->argc_max)

@@ -9,7 +9,7 @@
 #include "proto/ctl.h"
 
 #define TOOL_TIMEOUT_S	   10
-#define TOOL_TIMEOUT_S_MAX 3600
+#define TOOL_TIMEOUT_S_MAX 86400
 
 enum tool_format { TOOL_TABLE, TOOL_JSON, TOOL_JSONL, TOOL_TSV, TOOL_FORMAT__COUNT };
 
@@ -27,6 +27,7 @@ struct tool_args {
 	enum tool_format format;
 	bool no_color, quiet, yes;
 	unsigned timeout_s;
+	bool takes_long; /* the verb is one that reports its progress */
 	enum tool_act act;
 	const char *help_noun, *help_verb;
 	const struct chq_ctl_verb *verb;

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "tools/chasquictl/local.h"
+#include "tools/chasquictl/progress.h"
 #include "tools/chasquictl/remote.h"
 #include "tools/chasquictl/secret.h"
 #include "tools/chasquictl/site.h"
@@ -124,6 +125,7 @@ static int
 ask_at(const struct tool_args *a, const struct tool_out *o, const char *path,
        struct chq_ctl_error *e)
 {
+	struct tool_progress *progress;
 	struct tool_remote r;
 	json_t *all = NULL;
 	int err = tool_remote_open(&r, path, a->timeout_s, e);
@@ -134,7 +136,9 @@ ask_at(const struct tool_args *a, const struct tool_out *o, const char *path,
 		return tool_become_dataplane(a, a->verb->verb, e);
 	if (err)
 		return err;
+	progress = a->takes_long && !a->quiet ? tool_progress_start(path) : NULL;
 	err = pages(a, o, &r, &all, e);
+	tool_progress_stop(progress);
 	if (all && !err)
 		tool_print_data(o, all, NULL);
 	json_decref(all);

@@ -67,6 +67,28 @@ dp_detach(const struct tool_args *a, const struct tool_out *o, struct chq_ctl_er
 	return tool_become_dataplane(a, "detach", e);
 }
 
+/* What `store-VERB` of chasqui-control does, as it needs the database's own folder. */
+static int
+store_verb(const struct tool_args *a, const struct tool_out *o, struct chq_ctl_error *e)
+{
+	bool restore = strcmp(a->verb->verb, "restore") == 0;
+	const char *words[] = { "chasqui-control",
+				"-c",
+				a->conf ? a->conf : CHQ_SITE_CONF_PATH,
+				restore ? "store-restore" : "store-compact",
+				restore ? a->args[0] : NULL,
+				NULL };
+
+	(void)o;
+	if (restore && !a->yes && !isatty(STDIN_FILENO))
+		return chq_ctl_error_set(e, CHQ_EUSAGE, NULL,
+					 "this takes the database's place: say --yes");
+	if (restore && !a->yes &&
+	    !tool_ask(STDIN_FILENO, "This takes the database's place. Go on?"))
+		return chq_ctl_error_set(e, CHQ_ECANCELED, NULL, "not done");
+	return become(words[0], words, e);
+}
+
 /* `init` with the same options, for chasqui-control. */
 static int
 init(const struct tool_args *a, const struct tool_out *o, struct chq_ctl_error *e)
@@ -160,7 +182,8 @@ static const struct handler {
 } handlers[] = {
 	{ "completion", "", completion },	{ "conf", "check", conf_check },
 	{ "dp", "detach", dp_detach },		{ "init", "", init },
-	{ "policy", "test", tool_policy_test }, { "version", "", version },
+	{ "policy", "test", tool_policy_test }, { "store", "restore", store_verb },
+	{ "store", "compact", store_verb },	{ "version", "", version },
 };
 
 static const struct handler *
