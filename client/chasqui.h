@@ -27,6 +27,7 @@
 #include <sys/types.h>
 
 #include "client/transport.h"
+#include "proto/e2e_account.h"
 #include "proto/e2e_fmt.h"
 #include "proto/frame.h"
 #include "proto/hello.h"
@@ -92,7 +93,7 @@ enum chq_event_type {
 	CHQ_EV_LOGIN_REFUSED,	/* err, retry_after_s: CHQ_EAUTH, CHQ_ELIMIT, CHQ_EDISABLED, … */
 	CHQ_EV_CONTACTS,	/* the contact list is there or has changed */
 	CHQ_EV_PRESENCE,	/* account, presence */
-	CHQ_EV_MESSAGE,		/* account, device, app, message, data, len, gap */
+	CHQ_EV_MESSAGE,		/* account, device, app, message, data, len, gap, own */
 	CHQ_EV_MESSAGE_STATE,	/* account, message, state, err with CHQ_MSG_FAILED */
 	CHQ_EV_KEY_CHANGED, /* account: it or its login is known with another key; chq_client_accept_key() */
 	CHQ_EV_PEER_KEYS,	/* account, err: answer to chq_client_fetch_keys() */
@@ -101,6 +102,11 @@ enum chq_event_type {
 	CHQ_EV_DEVICE_ENROLLED, /* device, data: name of a new device of the own account */
 	CHQ_EV_DEVICES,		/* err: answer to chq_client_fetch_devices() */
 	CHQ_EV_LOGGED_OUT,	/* answer to chq_client_logout() */
+	CHQ_EV_APPROVAL_NEEDED, /* device: this one, to be approved on another; chq_client_device_code() */
+	CHQ_EV_APPROVED,	/* device: this one has the account key now */
+	CHQ_EV_DEVICE_OFFERED,	/* device, data: its name; it asks to be approved here */
+	CHQ_EV_DEVICE_APPROVED, /* device, err: answer to chq_client_approve_device() */
+	CHQ_EV_DEVICE_REVOKED,	/* device, err: answer to chq_client_revoke_device() */
 };
 
 /*
@@ -119,6 +125,7 @@ struct chq_event {
 	uint8_t device;
 	uint16_t app;
 	bool gap; /* what this device sent before it has not come, or not whole */
+	bool own; /* sent to @account by @device of our own account */
 	uint64_t message;
 	const uint8_t *data; /* valid until the next call of chq_client_next_event() */
 	size_t len;	     /* a NUL follows data[len - 1] */
@@ -140,6 +147,15 @@ struct chq_device_info {
 	char name[CHQ_NAME_MAX];
 	uint64_t enrolled_ms, last_seen_ms; /* wall clock */
 	bool online;
+	bool waiting; /* to be approved */
+};
+
+/* This device among those of its account. */
+enum chq_device_state {
+	CHQ_DEVICE_UNKNOWN,  /* the server has not said yet */
+	CHQ_DEVICE_APPROVED, /* it is in the account's signed list */
+	CHQ_DEVICE_WAITING,  /* another device is to approve it; nothing can be sent before */
+	CHQ_DEVICE_REFUSED,  /* see CHQ_EV_KEYS_REFUSED */
 };
 
 struct chq_self {
@@ -272,7 +288,7 @@ void chq_client_self(const struct chq_client *c, struct chq_self *out);
  * @id:   receives its id.
  *
  * Return: 0; CHQ_EINVAL; CHQ_ETOOBIG; CHQ_EFULL: too many are under way; CHQ_EKEYCHANGED: see
- * chq_client_accept_key(); CHQ_ENOMEM; errors of the home's files.
+ * chq_client_accept_key(); CHQ_EDENIED: this device is not approved yet; CHQ_ENOMEM; errors of the home's files.
  */
 int chq_client_send(struct chq_client *c, uint64_t account, uint16_t app, const void *data,
 		    size_t len, uint64_t *id);
@@ -320,6 +336,34 @@ int chq_client_fetch_devices(struct chq_client *c);
 
 /* The devices as last fetched; valid until chq_client_process(). Return: how many. */
 size_t chq_client_devices(const struct chq_client *c, const struct chq_device_info **out);
+
+enum chq_device_state chq_client_device_state(const struct chq_client *c);
+
+/**
+ * chq_client_device_code() - what the user compares before a device is approved.
+ * @device: one that asks (CHQ_EV_DEVICE_OFFERED), or this one while it waits itself.
+ *
+ * Both devices show the same, or a server is between them. Takes some 20 ms.
+ * Return: 0; CHQ_ENOENT if that device does not ask.
+ */
+int chq_client_device_code(struct chq_client *c, uint8_t device, char out[CHQ_DEVICE_CODE_LEN + 1]);
+
+/**
+ * chq_client_approve_device() - hand the account key to a device, and sign a list with it.
+ * @code: as the user has seen it on that device.
+ *
+ * CHQ_EV_DEVICE_APPROVED follows; its err may be CHQ_ESTALE: another device has changed the list
+ * meanwhile, try again.
+ * Return: 0; CHQ_ENOENT (it does not ask, or this device is not approved itself); CHQ_EDENIED (another
+ * code); CHQ_EINVAL (this device); CHQ_EBUSY (another change is under way); CHQ_EFULL; CHQ_ENOMEM.
+ */
+int chq_client_approve_device(struct chq_client *c, uint8_t device, const char *code);
+
+/**
+ * chq_client_revoke_device() - end a device's sessions for good, and sign a list without it.
+ * CHQ_EV_DEVICE_REVOKED follows, unless it is this one. Return: 0; CHQ_EBUSY; CHQ_EFULL; CHQ_ENOMEM.
+ */
+int chq_client_revoke_device(struct chq_client *c, uint8_t device);
 
 /* CHQ_STAT__COUNT numbers; names are constant. */
 const uint64_t *chq_client_stats(const struct chq_client *c);

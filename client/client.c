@@ -106,6 +106,7 @@ run_all(struct chq_client *c)
 	due = chq_min64(due, chq_session_run(c));
 	due = chq_min64(due, chq_login_run(c));
 	due = chq_min64(due, chq_contacts_run(c));
+	due = chq_min64(due, chq_own_run(c));
 	due = chq_min64(due, chq_publish_run(c));
 	due = chq_min64(due, chq_receive_run(c));
 	due = chq_min64(due, chq_send_run(c));

@@ -15,6 +15,7 @@
 #include "client/replay.h"
 #include "client/seen.h"
 #include "proto/control_msg.h"
+#include "proto/e2e_account.h"
 #include "proto/noise.h"
 #include "proto/password.h"
 
@@ -117,8 +118,36 @@ struct chq_login {
 
 /* publish.c */
 struct chq_publish {
-	bool list_done, prekey_done, under_way;
+	bool prekey_done, with_list, under_way;
 	uint64_t next_ms;
+};
+
+/* own.c: this device among those of its account */
+enum chq_own_state {
+	CHQ_OWN_UNKNOWN, /* what is published is being asked for */
+	CHQ_OWN_UNLISTED, /* the account key is ours, and a list with this device is to be published */
+	CHQ_OWN_KNOWN,	  /* it is in the published list */
+	CHQ_OWN_WAITING, /* another account key is published: to be approved by another device */
+	CHQ_OWN_REFUSED, /* nothing more is tried before the next login */
+};
+
+/* A device that asks to be approved by us. */
+struct chq_offered {
+	uint8_t number;
+	uint8_t sign[32], ident[32];
+};
+
+struct chq_own {
+	enum chq_own_state state;
+	uint64_t again_ms;
+	int tries;		     /* lists refused since login */
+	uint8_t account_key[32];     /* WAITING: the published one */
+	bool offered_us;	     /* WAITING: the server has our offer */
+	struct chq_device_list list; /* the published one, as last verified; count 0: none */
+	struct chq_device_list next; /* of a request under way */
+	bool next_used, changing;
+	struct chq_offered offered[CHQ_DEVICES_MAX];
+	unsigned n_offered;
 };
 
 /* contacts.c */
@@ -138,7 +167,8 @@ struct chq_contacts {
 #define CHQ_HOLD_MAX	  256 /* frames of one device that wait for others */
 #define CHQ_STRANGERS_MAX 256 /* accounts that wrote to us and are no contacts */
 #define CHQ_PEERS_MAX	  (CHQ_CONTACTS_MAX + CHQ_STRANGERS_MAX) /* also of contacts that change */
-#define CHQ_PARKED_MAX	  64 /* frames of one account that wait for its keys */
+#define CHQ_KEYS_FRESH_MS 30000 /* so long keys of others are taken for what there is */
+#define CHQ_PARKED_MAX	  64	/* frames of one account that wait for its keys */
 
 struct chq_in_key {
 	uint32_t prekey_id;
@@ -241,6 +271,7 @@ struct chq_client {
 	struct chq_requests requests;
 	struct chq_login login;
 	struct chq_publish publish;
+	struct chq_own own;
 	struct chq_contacts contacts;
 	struct chq_peers peers;
 	struct chq_sender sender;
@@ -346,6 +377,29 @@ uint64_t chq_login_run(struct chq_client *c);
 /* publish.c */
 void chq_publish_due(struct chq_client *c);
 uint64_t chq_publish_run(struct chq_client *c);
+
+/* own.c */
+/* Ask what is published for the own account. */
+void chq_own_refresh(struct chq_client *c);
+/* Logged in. */
+void chq_own_login(struct chq_client *c);
+/* The answer: nothing; none came; or a list that @key has signed. Return: 0: good; why it is not. */
+void chq_own_none(struct chq_client *c);
+void chq_own_unknown(struct chq_client *c);
+int chq_own_keys(struct chq_client *c, const uint8_t key[32], const struct chq_device_list *list);
+/* A list to be published with the prekey. Return: its length, 0 if none is due; CHQ_ENOBUFS and the like. */
+int chq_own_list_make(struct chq_client *c, uint8_t *out, size_t size);
+void chq_own_list_published(struct chq_client *c);
+/* Return: true if it is tried again by itself. */
+bool chq_own_list_refused(struct chq_client *c);
+/* Nobody can write to this device: tell why. */
+void chq_own_refused(struct chq_client *c, int err);
+/* Another device has sealed the account key for us. */
+void chq_own_sealed(struct chq_client *c, const uint8_t *sealed, size_t len);
+/* Another device asks us. */
+void chq_own_offered(struct chq_client *c, uint32_t number, const char *name,
+		     const ProtobufCBinaryData *sign, const ProtobufCBinaryData *ident);
+uint64_t chq_own_run(struct chq_client *c);
 
 /* contacts.c */
 void chq_contacts_refresh(struct chq_client *c, bool whole);

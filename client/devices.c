@@ -23,6 +23,9 @@ take(struct chq_client *c, const Chasqui__DevicesReply *m)
 		list[i].enrolled_ms = d->enrolled_ms;
 		list[i].last_seen_ms = d->last_seen_ms;
 		list[i].online = d->online;
+		list[i].waiting = d->identity_key.len == 32;
+		if (list[i].waiting)
+			chq_own_offered(c, d->number, d->name, &d->signing_key, &d->identity_key);
 		snprintf(list[i].name, sizeof(list[i].name), "%s", d->name);
 	}
 	free(c->devices);

@@ -152,6 +152,7 @@ logged_in(struct chq_client *c, const Chasqui__LoginReply *m)
 	/* Whole: presence that changed while we were away is in no version. */
 	chq_contacts_refresh(c, true);
 	chq_publish_due(c);
+	chq_own_login(c);
 }
 
 static void

@@ -17,6 +17,7 @@ struct chq_in_frame {
 	struct chq_list node;
 	uint64_t id, previous;
 	uint64_t arrived_ms; /* 0: it waits no longer */
+	uint64_t to;	     /* of a copy from our own account: whom it was sent to */
 	uint16_t app, part, parts, len;
 	bool on_disk;
 	uint8_t text[];
@@ -75,6 +76,7 @@ hold(struct chq_client *c, struct chq_dev *d, const struct chq_frame_hdr *h,
 	}
 	*f = (struct chq_in_frame){ .id = h->message, .previous = in->previous, .app = h->app };
 	f->arrived_ms = c->now_ms;
+	f->to = d->peer->account == c->id.account ? CHQ_PARTY_ID(in->grant) : 0;
 	f->part = in->part;
 	f->parts = in->parts;
 	f->len = in->text_len;
@@ -113,7 +115,7 @@ parts_here(struct chq_dev *d, struct chq_in_frame *first, size_t *bytes)
 		const struct chq_in_frame *f = entry(it);
 
 		if (f->previous != before->id || f->part != n + 1 || f->parts != first->parts ||
-		    f->app != first->app)
+		    f->app != first->app || f->to != first->to)
 			break;
 		*bytes += f->len;
 		before = f;
@@ -131,6 +133,9 @@ queue_event(struct chq_client *c, struct chq_dev *d, struct chq_in_frame *first,
 	struct chq_list *it = &first->node;
 	size_t at = 0;
 
+	ev.own = first->to != 0;
+	if (ev.own)
+		ev.account = first->to;
 	ev.device = d->keys.device;
 	ev.app = first->app;
 	ev.message = first->id;
@@ -234,13 +239,22 @@ keep(struct chq_client *c, struct chq_dev *d, struct chq_in_frame *f, const stru
 	chq_receipt_add(c, d, h->message);
 }
 
+/* Whom another device of our account has written to. */
+static bool
+names_an_account(uint64_t party)
+{
+	return CHQ_PARTY_KIND(party) == CHQ_KIND_ACCOUNT && CHQ_PARTY_DEVICE(party) == 0 &&
+	       CHQ_PARTY_ID(party) != 0;
+}
+
 void
 chq_order_accept(struct chq_client *c, struct chq_dev *d, const struct chq_frame_hdr *h,
 		 const uint8_t *payload, size_t len, const struct chq_inner *in, bool replayed)
 {
 	struct chq_in_frame *f;
 
-	if (h->message == 0 || (in->previous && in->previous >= h->message)) {
+	if (h->message == 0 || (in->previous && in->previous >= h->message) ||
+	    (d->peer->account == c->id.account && !names_an_account(in->grant))) {
 		chq_count(c, CHQ_STAT_DROP_INNER);
 		return;
 	}

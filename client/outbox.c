@@ -42,10 +42,16 @@ chq_out_state(struct chq_client *c, struct chq_out *o, enum chq_message_state st
 void
 chq_out_end(struct chq_client *c, struct chq_out *o)
 {
-	if (!o->delivered && !o->stored)
-		chq_out_state(c, o, CHQ_MSG_FAILED, o->err ? o->err : CHQ_EOFFLINE);
-	chq_list_del(&o->node);
-	c->sender.count--;
+	if (!o->ended) {
+		if (!o->delivered && !o->stored)
+			chq_out_state(c, o, CHQ_MSG_FAILED, o->err ? o->err : CHQ_EOFFLINE);
+		chq_list_del(&o->node);
+		chq_list_init(&o->node);
+		c->sender.count--;
+		o->ended = true;
+	}
+	if (o->copies)
+		return;
 	sodium_memzero(o, sizeof(*o) + o->len);
 	free(o);
 }
@@ -60,7 +66,7 @@ frames_free(struct chq_list *frames)
 }
 
 int
-chq_copy_new(struct chq_client *c, struct chq_dev *d, struct chq_out *o)
+chq_copy_new(struct chq_client *c, struct chq_dev *d, struct chq_out *o, bool own)
 {
 	struct chq_copy *copy = calloc(1, sizeof(*copy));
 	struct chq_list frames;
@@ -85,8 +91,10 @@ chq_copy_new(struct chq_client *c, struct chq_dev *d, struct chq_out *o)
 		return CHQ_ENOMEM;
 	}
 	copy->out = o;
+	copy->own = own;
 	copy->left = o->parts;
 	o->copies++;
+	o->theirs += !own;
 	while (!chq_list_empty(&frames)) {
 		struct chq_list *first = frames.next;
 
@@ -146,9 +154,13 @@ chq_copy_fail(struct chq_client *c, struct chq_dev *d, struct chq_copy *copy, in
 
 	end_frames(d, &d->flight, copy);
 	end_frames(d, &d->waiting, copy);
+	o->copies--;
+	if (!copy->own) {
+		o->theirs--;
+		o->err = err;
+	}
 	free(copy);
-	o->err = err;
-	if (--o->copies == 0)
+	if (o->theirs == 0)
 		chq_out_end(c, o);
 }
 

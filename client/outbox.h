@@ -11,7 +11,8 @@ struct chq_out {
 	uint64_t account;
 	uint64_t created_ms;
 	uint16_t app, parts;
-	int copies; /* not ended */
+	int copies, theirs; /* not ended: all, and those for the receiver's devices */
+	bool ended;	    /* what came of it was told */
 	bool sent_told, delivered, stored;
 	int err; /* of the last copy that failed */
 	size_t len;
@@ -21,6 +22,7 @@ struct chq_out {
 /* That message for one device. */
 struct chq_copy {
 	struct chq_out *out;
+	bool own; /* for another device of the sender's account: nobody is told what comes of it */
 	int left; /* frames without receipt */
 };
 
@@ -42,11 +44,11 @@ struct chq_out *chq_out_new(struct chq_client *c, uint64_t account, uint16_t app
 			    size_t len);
 /* Tell the application. */
 void chq_out_state(struct chq_client *c, struct chq_out *o, enum chq_message_state state, int err);
-/* No copy is under way any more: tell what came of it, and free. */
+/* No copy for the receiver is under way any more: tell what came of it, once; free with the last copy. */
 void chq_out_end(struct chq_client *c, struct chq_out *o);
 
-/* Frames of a copy for @d, at the end of its waiting list. Return: 0; CHQ_ENOMEM (nothing was added). */
-int chq_copy_new(struct chq_client *c, struct chq_dev *d, struct chq_out *o);
+/* Frames of a copy for @d, at the end of its waiting list. @own: as in struct chq_copy. Return: 0; CHQ_ENOMEM (nothing was added). */
+int chq_copy_new(struct chq_client *c, struct chq_dev *d, struct chq_out *o, bool own);
 
 /* Take a frame out of its list and free it; the chain closes over it if it was not received. */
 void chq_out_frame_end(struct chq_dev *d, struct chq_out_frame *f, bool received);

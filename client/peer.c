@@ -101,6 +101,10 @@ keys_reply(struct chq_client *c, int err, const Chasqui__Response *r, uint64_t a
 		return;
 	if (!err && next)
 		err = CHQ_EUNAVAIL;
+	if (account == c->id.account && err == CHQ_ENOUSER)
+		chq_own_none(c);
+	else if (account == c->id.account && err)
+		chq_own_unknown(c);
 	ev.err = err;
 	if (p->announce)
 		chq_client_event(c, &ev);

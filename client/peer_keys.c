@@ -94,6 +94,8 @@ take_list(struct chq_client *c, struct chq_peer *p, const struct chq_device_list
 		const struct chq_device_keys *keys = &list->device[i];
 		struct chq_dev *d = chq_peer_dev(p, keys->device);
 
+		if (p->account == c->id.account && keys->device == c->id.device)
+			continue;
 		if (!d) {
 			add_dev(c, p, keys);
 		} else if (!same_keys(&d->keys, keys)) {
@@ -139,6 +141,20 @@ take_pin(struct chq_client *c, struct chq_peer *p, const Chasqui__KeysReply *m,
 	return CHQ_OK;
 }
 
+static void
+take_keys(struct chq_client *c, struct chq_peer *p, const Chasqui__KeysReply *m,
+	  const struct chq_device_list *list)
+{
+	p->changed = false;
+	memcpy(p->account_key, m->account_key.data, 32);
+	if (!p->have_keys || list->version > p->list_version)
+		take_list(c, p, list);
+	p->list_version = list->version;
+	p->have_keys = true;
+	for (size_t i = 0; i < m->n_prekey; i++)
+		take_prekey(c, p, m->prekey[i]);
+}
+
 int
 chq_peer_keys(struct chq_client *c, struct chq_peer *p, const Chasqui__KeysReply *m)
 {
@@ -146,7 +162,9 @@ chq_peer_keys(struct chq_client *c, struct chq_peer *p, const Chasqui__KeysReply
 	struct chq_device_list list;
 	int err;
 
-	if (m->account_key.len == 0 && !pin)
+	if (m->account_key.len == 0 && p->account == c->id.account)
+		chq_own_none(c);
+	if (m->account_key.len == 0 && (!pin || p->account == c->id.account))
 		return CHQ_EOFFLINE; /* never was there */
 	if (m->account != p->account || m->account_key.len != 32)
 		return refuse(c, CHQ_STAT_DROP_KEYS);
@@ -154,6 +172,13 @@ chq_peer_keys(struct chq_client *c, struct chq_peer *p, const Chasqui__KeysReply
 				  &list) < 0 ||
 	    list.account != p->account)
 		return refuse(c, CHQ_STAT_DROP_KEYS);
+	if (p->account == c->id.account) {
+		err = chq_own_keys(c, m->account_key.data, &list);
+		if (err)
+			return err;
+		take_keys(c, p, m, &list);
+		return CHQ_OK;
+	}
 	if ((pin && sodium_memcmp(pin->key, m->account_key.data, 32) != 0) ||
 	    name_is_anothers(c, p->account))
 		return key_changed(c, p, m->account_key.data);
@@ -162,14 +187,7 @@ chq_peer_keys(struct chq_client *c, struct chq_peer *p, const Chasqui__KeysReply
 		err = chq_peer_name(c, p->account);
 	if (err)
 		return err;
-	p->changed = false;
-	memcpy(p->account_key, m->account_key.data, 32);
-	if (!p->have_keys || list.version > p->list_version)
-		take_list(c, p, &list);
-	p->list_version = list.version;
-	p->have_keys = true;
-	for (size_t i = 0; i < m->n_prekey; i++)
-		take_prekey(c, p, m->prekey[i]);
+	take_keys(c, p, m, &list);
 	return CHQ_OK;
 }
 

@@ -12,7 +12,6 @@
 void
 chq_publish_due(struct chq_client *c)
 {
-	c->publish.list_done = false;
 	c->publish.prekey_done = false;
 	c->publish.next_ms = c->now_ms;
 	chq_client_wake(c);
@@ -21,34 +20,23 @@ chq_publish_due(struct chq_client *c)
 static void
 published(struct chq_client *c, int err, const Chasqui__Response *r, uint64_t prekey_id)
 {
-	struct chq_event ev = { .type = CHQ_EV_KEYS_REFUSED, .err = CHQ_EDENIED };
+	bool listed = c->publish.with_list;
 
 	c->publish.under_way = false;
 	c->publish.next_ms = c->now_ms + AGAIN_MS;
 	if (err)
 		return;
 	if (r->code == CHASQUI__CODE__OK) {
-		c->publish.list_done = true;
+		if (listed)
+			chq_own_list_published(c);
 		c->publish.prekey_done = prekey_id == c->id.prekey[0].id;
 		c->publish.next_ms = c->now_ms + (c->publish.prekey_done ? LOOK_EVERY_MS : 0);
 		return;
 	}
-	if (r->code == CHASQUI__CODE__E_EXISTS)
-		ev.err = CHQ_EEXIST;
 	c->publish.next_ms = c->now_ms + LOOK_EVERY_MS;
-	chq_client_event(c, &ev);
-}
-
-static int
-make_list(const struct chq_client *c, uint8_t *out, size_t size)
-{
-	struct chq_device_list list = { .account = c->id.account, .count = 1 };
-
-	list.version = c->id.list_version;
-	list.device[0].device = c->id.device;
-	memcpy(list.device[0].sign, c->id.sign.public, 32);
-	memcpy(list.device[0].ident, c->id.ident.public, 32);
-	return chq_device_list_build(&list, &c->id.account_key, out, size);
+	/* Another device may have been faster: what is published now tells. */
+	if (!listed || !chq_own_list_refused(c))
+		chq_own_refused(c, r->code == CHASQUI__CODE__E_EXISTS ? CHQ_EEXIST : CHQ_EDENIED);
 }
 
 static void
@@ -67,15 +55,16 @@ publish(struct chq_client *c)
 {
 	Chasqui__KeysPublish m = CHASQUI__KEYS_PUBLISH__INIT;
 	uint8_t list[CHQ_DEVICE_LIST_MAX], prekey[CHQ_PREKEY_LEN];
-	int n = make_list(c, list, sizeof(list));
+	int n = chq_own_list_make(c, list, sizeof(list));
 
 	if (n < 0)
 		return;
 	make_prekey(c, prekey);
-	m.device_list.data = list;
-	m.device_list.len = (size_t)n;
-	m.account_key.data = c->id.account_key.public;
-	m.account_key.len = 32;
+	c->publish.with_list = n > 0;
+	if (n > 0) {
+		m.device_list = (ProtobufCBinaryData){ (size_t)n, list };
+		m.account_key = (ProtobufCBinaryData){ 32, c->id.account_key.public };
+	}
 	m.prekey.data = prekey;
 	m.prekey.len = sizeof(prekey);
 	if (chq_request_send(c, CHASQUI__METHOD__METHOD_KEYS_PUBLISH, &m.base, TIMEOUT_MS,
@@ -86,7 +75,8 @@ publish(struct chq_client *c)
 uint64_t
 chq_publish_run(struct chq_client *c)
 {
-	if (!chq_online(c) || c->publish.under_way)
+	if (!chq_online(c) || c->publish.under_way ||
+	    (c->own.state != CHQ_OWN_KNOWN && c->own.state != CHQ_OWN_UNLISTED))
 		return CHQ_NEVER;
 	if (c->now_ms < c->publish.next_ms)
 		return c->publish.next_ms;
@@ -100,7 +90,7 @@ chq_publish_run(struct chq_client *c)
 		}
 	}
 	c->publish.next_ms = c->now_ms + LOOK_EVERY_MS;
-	if (!c->publish.list_done || !c->publish.prekey_done)
+	if (c->own.state == CHQ_OWN_UNLISTED || !c->publish.prekey_done)
 		publish(c);
 	return c->publish.under_way ? CHQ_NEVER : c->publish.next_ms;
 }

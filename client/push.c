@@ -64,6 +64,14 @@ handle(struct chq_client *c, struct chq_session *s, const Chasqui__Push *p)
 		break;
 	case CHASQUI__PUSH__BODY_CONTACTS_CHANGED: chq_contacts_refresh(c, false); break;
 	case CHASQUI__PUSH__BODY_DEVICE_ENROLLED: enrolled(c, p->device_enrolled); break;
+	case CHASQUI__PUSH__BODY_DEVICE_OFFERED:
+		chq_own_offered(c, p->device_offered->number, p->device_offered->name,
+				&p->device_offered->signing_key, &p->device_offered->identity_key);
+		break;
+	case CHASQUI__PUSH__BODY_DEVICE_SEALED:
+		chq_own_sealed(c, p->device_sealed->sealed.data, p->device_sealed->sealed.len);
+		break;
+	case CHASQUI__PUSH__BODY_DEVICES_CHANGED: chq_own_refresh(c); break;
 	case CHASQUI__PUSH__BODY_SESSION_REPLACED:
 		if (s != &c->cur)
 			break;

@@ -70,7 +70,7 @@ open_frame(struct chq_client *c, struct chq_dev *d, const struct chq_frame_hdr *
 		sodium_memzero(inner, sizeof(inner));
 		return;
 	}
-	if (in.grant)
+	if (in.grant && d->peer->account != c->id.account)
 		d->peer->reply_grant = in.grant;
 	if (h->flags & CHQ_F_RECEIPT)
 		receipt(c, d, &in);
@@ -90,6 +90,8 @@ take(struct chq_client *c, const struct chq_frame_hdr *h, const uint8_t *payload
 
 	if (account != c->id.account)
 		p = chq_peer_get(c, account, !chq_client_contact(c, account));
+	else if (c->own.state == CHQ_OWN_KNOWN && CHQ_PARTY_DEVICE(h->party) != c->id.device)
+		p = chq_peer_get(c, account, false);
 	d = p ? chq_peer_dev(p, CHQ_PARTY_DEVICE(h->party)) : NULL;
 	if (!p) {
 		chq_count(c, CHQ_STAT_DROP_NO_KEYS);
@@ -100,6 +102,8 @@ take(struct chq_client *c, const struct chq_frame_hdr *h, const uint8_t *payload
 		return;
 	}
 	if (!p->changed && p->have_keys && d) {
+		/* It may be revoked by now. */
+		chq_peer_refresh(c, p, CHQ_KEYS_FRESH_MS);
 		open_frame(c, d, h, payload, len, replayed);
 		return;
 	}

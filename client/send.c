@@ -11,6 +11,7 @@
 #define REFETCH_TRIES	     3 /* unanswered sendings after which newer keys are asked for */
 #define KEYS_AGE_MS	     2000
 #define KEYS_AGAIN_MS	     5000
+#define KEYS_PATIENCE_MS     1000
 #define PACE_US		     6250 /* 160 frames/s, below a server's usual quota */
 #define PACE_BURST	     40
 #define PAUSE_MIN_MS	     100
@@ -73,6 +74,18 @@ chq_send_fail_all(struct chq_client *c, int err)
 		fail_peer(c, CHQ_LIST_ENTRY(it, struct chq_peer, node), err);
 }
 
+/* For the other devices of our own account, which show it as sent by us. */
+static void
+copies_for_us(struct chq_client *c, struct chq_out *o)
+{
+	struct chq_peer *own = chq_peer_find(c, c->id.account);
+
+	if (own && own->devs && chq_online(c))
+		chq_peer_refresh(c, own, CHQ_KEYS_FRESH_MS);
+	for (int i = 0; own && own->have_keys && i < own->devs; i++)
+		chq_copy_new(c, own->dev[i], o, true);
+}
+
 /* The devices are known: a copy of each waiting message for each. */
 static void
 dispatch(struct chq_client *c, struct chq_peer *p)
@@ -81,11 +94,28 @@ dispatch(struct chq_client *c, struct chq_peer *p)
 		struct chq_out *o = CHQ_LIST_ENTRY(it, struct chq_out, node);
 
 		for (int i = 0; i < p->devs; i++)
-			chq_copy_new(c, p->dev[i], o);
+			chq_copy_new(c, p->dev[i], o, false);
+		if (o->theirs)
+			copies_for_us(c, o);
 		chq_list_del(&o->node);
-		if (o->copies == 0)
+		chq_list_init(&o->node);
+		if (o->theirs == 0)
 			chq_out_end(c, o);
 	}
+}
+
+/*
+ * Are the devices that we know those that there are? Somebody may have a new one, or one less: keys that are not
+ * fresh are asked for again, and waited for a moment.
+ */
+static bool
+devices_known(struct chq_client *c, struct chq_peer *p)
+{
+	if (!p->have_keys || p->changed)
+		return false;
+	if (chq_online(c))
+		chq_peer_refresh(c, p, CHQ_KEYS_FRESH_MS);
+	return !p->fetching || c->now_ms >= p->fetched_ms + KEYS_PATIENCE_MS;
 }
 
 void
@@ -95,8 +125,10 @@ chq_send_keys(struct chq_client *c, struct chq_peer *p, int err)
 		return;
 	if (err == CHQ_ENOUSER || err == CHQ_EOFFLINE || err == CHQ_EUNTRUSTED)
 		fail_queue(c, p, err);
-	if (err)
+	if (err) {
+		chq_client_wake(c);
 		return;
+	}
 	dispatch(c, p);
 	/* A device without a good prekey was not there for days. */
 	for (int i = 0; i < p->devs; i++)
@@ -158,7 +190,8 @@ seal(struct chq_client *c, struct chq_dev *d, struct chq_out_frame *f)
 	if (n < 0)
 		return n;
 	in.previous = f->previous;
-	in.grant = chq_grant_handed(c, d);
+	in.grant = f->copy->own ? CHQ_PARTY(CHQ_KIND_ACCOUNT, 0, o->account)
+				: chq_grant_handed(c, d);
 	in.text = o->data + at;
 	in.text_len = (uint16_t)(o->len - at < CHQ_INNER_TEXT_MAX ? o->len - at
 								  : CHQ_INNER_TEXT_MAX);
@@ -191,6 +224,8 @@ transmit(struct chq_client *c, struct chq_dev *d, struct chq_out_frame *f)
 		chq_count(c, CHQ_STAT_RESENT);
 	if (f->tries > REFETCH_TRIES)
 		chq_peer_refresh(c, d->peer, KEYS_AGE_MS << (f->tries < 8 ? f->tries - 3 : 5));
+	if (f->copy->own)
+		return;
 	if (!o->sent_told)
 		chq_out_state(c, o, CHQ_MSG_SENT, CHQ_OK);
 	o->sent_told = true;
@@ -297,6 +332,15 @@ run_dev(struct chq_client *c, struct chq_dev *d)
 static uint64_t
 run_queue(struct chq_client *c, struct chq_peer *p)
 {
+	if (chq_list_empty(&p->queue))
+		return CHQ_NEVER;
+	if (devices_known(c, p)) {
+		dispatch(c, p);
+		chq_client_wake(c);
+		return CHQ_NEVER;
+	}
+	if (p->have_keys && !p->changed)
+		return p->fetched_ms + KEYS_PATIENCE_MS;
 	while (!chq_list_empty(&p->queue)) {
 		struct chq_out *o = CHQ_LIST_ENTRY(p->queue.next, struct chq_out, node);
 
@@ -331,16 +375,22 @@ static void
 end_copy(struct chq_client *c, struct chq_copy *copy, enum chq_message_state state)
 {
 	struct chq_out *o = copy->out;
-	bool told = state == CHQ_MSG_DELIVERED ? o->delivered : o->stored;
+	bool told = state == CHQ_MSG_DELIVERED ? o->delivered : o->stored, own = copy->own;
 
 	free(copy);
+	o->copies--;
+	if (own) {
+		if (o->theirs == 0)
+			chq_out_end(c, o);
+		return;
+	}
 	if (state == CHQ_MSG_DELIVERED)
 		o->delivered = true;
 	else
 		o->stored = true;
 	if (!told)
 		chq_out_state(c, o, state, CHQ_OK);
-	if (--o->copies == 0)
+	if (--o->theirs == 0)
 		chq_out_end(c, o);
 }
 
@@ -448,6 +498,8 @@ chq_client_send(struct chq_client *c, uint64_t account, uint16_t app, const void
 		return CHQ_ETOOBIG;
 	if (c->sender.count >= CHQ_SEND_QUEUE_MAX)
 		return CHQ_EFULL;
+	if (c->own.state == CHQ_OWN_WAITING)
+		return CHQ_EDENIED;
 	chq_client_now(c);
 	p = chq_peer_get(c, account, false);
 	if (!p)
@@ -466,7 +518,7 @@ chq_client_send(struct chq_client *c, uint64_t account, uint16_t app, const void
 	}
 	*id = o->id;
 	chq_list_add_tail(&p->queue, &o->node);
-	if (p->have_keys)
+	if (devices_known(c, p))
 		dispatch(c, p);
 	chq_client_wake(c);
 	return CHQ_OK;

@@ -61,8 +61,8 @@ struct sim_client {
 	struct chq_list inbox; /* struct sim_datagram */
 	bool moved;	       /* the address of new sockets differs from the present one's */
 	bool deaf;	       /* events are not taken */
-	int events[32];	       /* by type */
-	struct chq_event last[32];
+	int events[64];	       /* by type */
+	struct chq_event last[64];
 	struct sim_shown shown[SIM_TEXTS];
 	int shown_count;
 	struct sim_state state[SIM_TEXTS * 3];

@@ -243,11 +243,17 @@ a_lower_list_version_is_refused(void **state)
 	{
 		struct chq_home home;
 		struct chq_identity id;
+		struct chq_device_list list;
 
 		assert_int_equal(chq_home_open(&home, s->client[1].home, false, NULL), CHQ_OK);
 		assert_int_equal(chq_identity_load(&id, &home), CHQ_OK);
-		id.list_version += 5;
-		assert_int_equal(chq_identity_save(&id, &home), CHQ_OK);
+		assert_int_equal(chq_device_list_parse(before.list, before.list_len,
+						       id.account_key.public, &list),
+				 CHQ_OK);
+		list.version += 5;
+		assert_int_equal(chq_device_list_build(&list, &id.account_key, s->account[1].list,
+						       sizeof(s->account[1].list)),
+				 before.list_len);
 		chq_identity_wipe(&id);
 		chq_home_close(&home);
 	}

@@ -295,8 +295,7 @@ what_was_receipted_is_shown_though_its_senders_device_is_no_more(void **state)
 
 	(void)state;
 	alice->device = 2;
-	alice->list_version++;
-	chq_publish_due(s->client[0].c);
+	chq_own_login(s->client[0].c);
 	sim_run(s, 1000);
 	chq_client_fetch_keys(s->client[1].c, sim_account_of(0));
 	sim_run(s, 1000);

@@ -53,6 +53,7 @@ keys_that_come_in_pages_are_asked_for_to_the_end(void **state)
 
 	(void)state;
 	s->on_keys = two_pages;
+	s->keys_asked = 0;
 	id = sim_say(s, 0, 1, "hello");
 	sim_run(s, 2000);
 	assert_int_equal(sim_state_of(s, 0, id, NULL), CHQ_MSG_DELIVERED);
@@ -73,6 +74,7 @@ a_server_whose_keys_never_end_is_not_asked_for_ever(void **state)
 
 	(void)state;
 	s->on_keys = endless_pages;
+	s->keys_asked = 0;
 	assert_int_equal(chq_client_fetch_keys(s->client[0].c, sim_account_of(1)), 0);
 	sim_run(s, 2000);
 	assert_int_equal(s->client[0].events[CHQ_EV_PEER_KEYS], 1);
