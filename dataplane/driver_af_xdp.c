@@ -202,6 +202,16 @@ open_queue(struct af_xdp *x, unsigned int iface, int queue, char *err, size_t er
 	return rc;
 }
 
+static void
+serve_queue(struct af_xdp *x, const struct chq_dpdk_port *p, unsigned int worker)
+{
+	struct chq_dpdk_rings *r = x->dpdk.workers[worker].rings;
+
+	chq_dpdk_assign(&x->dpdk, p, worker, 0);
+	if (!r->pool)
+		r->pool = p->pool;
+}
+
 static int
 open_queues(struct af_xdp *x, char *err, size_t err_size)
 {
@@ -215,8 +225,8 @@ open_queues(struct af_xdp *x, char *err, size_t err_size)
 
 			if (rc)
 				return rc;
-			chq_dpdk_assign(&x->dpdk, &x->dpdk.ports[x->dpdk.n_ports - 1],
-					(unsigned int)q % x->dpdk.n_workers, 0);
+			serve_queue(x, &x->dpdk.ports[x->dpdk.n_ports - 1],
+				    (unsigned int)q % x->dpdk.n_workers);
 		}
 		chq_napi_set(&x->ifaces[i].napi, p->pin_dir, ifname);
 		CHQ_LOG_INFO("port-started", "port=%s driver=af_xdp queues=%d", ifname,
@@ -232,6 +242,7 @@ af_xdp_close(struct chq_driver *drv, int detach)
 {
 	struct af_xdp *x = af_xdp_driver(drv);
 
+	chq_dpdk_kernel_close(&x->dpdk);
 	if (x->dpdk.n_ports > 0)
 		rte_log_set_global_level(RTE_LOG_EMERG);
 	chq_dpdk_stop_ports(&x->dpdk);
@@ -281,6 +292,7 @@ af_xdp_open(struct chq_driver **out, const struct chq_site_conf *conf, struct ch
 
 	if (!x)
 		return CHQ_ENOMEM;
+	chq_dpdk_kernel_none(&x->dpdk);
 	rc = chq_xdp_ifaces_check(conf, t, "af_xdp", err, err_size);
 	if (!rc) {
 		queues = count_all_queues(conf, err, err_size);
@@ -292,6 +304,8 @@ af_xdp_open(struct chq_driver **out, const struct chq_site_conf *conf, struct ch
 		rc = chq_listen_parse(&x->listen, &conf->listen, err, err_size);
 	if (!rc)
 		rc = chq_dpdk_init(&x->dpdk, &chq_driver_af_xdp, conf, t->header);
+	if (!rc)
+		rc = chq_dpdk_kernel_init(&x->dpdk);
 	if (!rc)
 		rc = open_all(x, conf, t, queues, err, err_size);
 	if (rc) {
@@ -330,6 +344,7 @@ const struct chq_driver_ops chq_driver_af_xdp = {
 	.tx_new = chq_dpdk_tx_new,
 	.free = chq_dpdk_free,
 	.refresh = af_xdp_refresh,
+	.service = chq_dpdk_service,
 	.describe = af_xdp_describe,
 	.missed = chq_dpdk_missed,
 	.quiet = af_xdp_quiet,

@@ -240,9 +240,7 @@ dpdk_open(struct chq_driver **out, const struct chq_site_conf *conf, struct chq_
 	if (!d)
 		return CHQ_ENOMEM;
 	d->conf = conf;
-	d->neighbour = (struct chq_neighbour){ -1, -1 };
-	for (unsigned int i = 0; i < CHQ_TABLE_PORTS_MAX; i++)
-		d->taps[i].fd = -1;
+	chq_dpdk_kernel_none(d);
 	rc = chq_dpdk_init(d, &chq_driver_dpdk, conf, t->header);
 	if (!rc)
 		rc = chq_listen_parse(&d->listen, &conf->listen, err, err_size);

@@ -59,7 +59,8 @@ struct chq_dpdk_txq {
 };
 
 /*
- * Driver dpdk: mbufs between a worker and the manager, who talks with the kernel; entries are pointers.
+ * Mbufs between a worker and the manager, who talks with the kernel; entries are pointers. With driver af_xdp only those
+ * that lack the next hop: the interface is the kernel's, which sends them itself.
  * Worker to manager: packets that are not ours, the port's index in their p->out.ifidx; and finished packets of ours that
  * lack the next hop. Manager to worker: finished packets to be sent to p->out.ifidx, p->dgram_len 0 if they are the kernel's.
  */
@@ -96,15 +97,17 @@ struct chq_dpdk {
 	struct chq_dpdk_port ports[CHQ_DPDK_PORTS_MAX];
 	unsigned int n_ports;
 
-	/* Driver dpdk; manager thread. */
+	/* Manager thread. */
+	struct chq_neighbour neighbour;
+	bool rings_made;
+	uint64_t next_service_ns;
+
+	/* Driver dpdk; the same. */
 	const struct chq_site_conf *conf;
 	struct chq_listen listen;
 	struct chq_tap taps[CHQ_TABLE_PORTS_MAX]; /* by ifidx */
-	struct chq_neighbour neighbour;
 	int sinks[CHQ_TABLE_PORTS_MAX * CHQ_LISTEN_MAX];
 	unsigned int n_sinks;
-	bool rings_made;
-	uint64_t next_service_ns;
 };
 
 /** chq_dpdk_init() - memory of the workers, cores as configured. Before chq_eal_start(), which may
@@ -150,6 +153,9 @@ struct json_t *chq_dpdk_describe_port(const struct chq_header *header, uint8_t i
 struct json_t *chq_dpdk_describe_offloads(const struct chq_dpdk_port *p);
 
 /* --- driver_dpdk_kernel.c: packets from and to the kernel --- */
+
+/** chq_dpdk_kernel_none() - nothing is open yet, so chq_dpdk_kernel_close() may be called. */
+void chq_dpdk_kernel_none(struct chq_dpdk *d);
 
 /** chq_dpdk_kernel_init() - rings of all workers, sockets for what lacks a next hop. Return: 0; CHQ_ENOMEM. */
 int chq_dpdk_kernel_init(struct chq_dpdk *d);

@@ -16,7 +16,7 @@
 #include "dataplane/sink.h"
 
 /*
- * Between the ports of the driver dpdk and the kernel. Workers and the manager hand packets to each other through bounded
+ * Between the ports of DPDK and the kernel. Workers and the manager hand packets to each other through bounded
  * rings; the manager alone talks with the kernel, so a worker never enters it. All that is done in one go is bounded on
  * both sides: a flood of packets that are not ours costs a worker a push that fails.
  */
@@ -142,7 +142,16 @@ from_kernel(struct chq_dpdk *d, struct chq_manager *m, const struct chq_dpdk_por
 	return true;
 }
 
-/* Ours without a next hop: the kernel resolves it, and the packet comes back by a TAP interface. */
+/* Which interface of the kernel stands for a port; 0: none. */
+static unsigned int
+kernel_ifindex(const struct chq_dpdk *d, uint8_t ifidx)
+{
+	uint32_t own = d->header->port_info[ifidx].kernel_ifindex;
+
+	return own & CHQ_PORT_NOT_KERNEL ? d->taps[ifidx].ifindex : own;
+}
+
+/* Ours without a next hop: the kernel resolves it, and sends the packet; by a TAP interface it comes back. */
 static void
 resolve(struct chq_dpdk *d, struct chq_manager *m, struct chq_ring *ring)
 {
@@ -151,10 +160,9 @@ resolve(struct chq_dpdk *d, struct chq_manager *m, struct chq_ring *ring)
 	for (int i = 0; i < MOST_UNSENT && chq_ring_pop(ring, &mbuf); i++) {
 		const struct chq_pkt *p = rte_mbuf_to_priv(mbuf);
 		size_t l2 = (size_t)CHQ_ETH_HDR_LEN + (p->out.vlan ? CHQ_VLAN_HDR_LEN : 0);
-		const struct chq_tap *tap = &d->taps[p->out.ifidx];
 		int rc = chq_neighbour_send(&d->neighbour,
 					    rte_pktmbuf_mtod_offset(mbuf, uint8_t *, l2),
-					    mbuf->data_len - l2, tap->ifindex);
+					    mbuf->data_len - l2, kernel_ifindex(d, p->out.ifidx));
 
 		chq_manager_count_one(m, rc ? CHQ_D_NEIGHBOUR : CHQ_C_NEIGHBOUR);
 		rte_pktmbuf_free(mbuf);
@@ -178,6 +186,8 @@ chq_dpdk_service(struct chq_driver *drv, struct chq_manager *m)
 		resolve(d, m, &r->unsent);
 	}
 	for (unsigned int i = 0; i < d->n_ports; i++) {
+		if (d->taps[d->ports[i].ifidx].fd < 0)
+			continue;
 		for (int k = 0; k < MOST_READ && from_kernel(d, m, &d->ports[i]); k++)
 			;
 	}
@@ -241,6 +251,14 @@ rings_make(struct chq_dpdk_worker *dw)
 	if (!rc)
 		rc = chq_ring_init(&r->ready, RING_READY, sizeof(struct rte_mbuf *));
 	return rc;
+}
+
+void
+chq_dpdk_kernel_none(struct chq_dpdk *d)
+{
+	d->neighbour = (struct chq_neighbour){ -1, -1 };
+	for (unsigned int i = 0; i < CHQ_TABLE_PORTS_MAX; i++)
+		d->taps[i].fd = -1;
 }
 
 int

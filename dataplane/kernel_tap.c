@@ -16,6 +16,7 @@
 
 #define ALIAS_MAX   64
 #define ANSWER_SIZE 8192
+#define HASH_AT	    (IFNAMSIZ - 1 - 5) /* of a name that does not say all of its port's */
 
 /* --- the kernel's word about an interface --- */
 
@@ -105,17 +106,37 @@ alias_of(char alias[ALIAS_MAX], const char *instance)
 
 /* --- making --- */
 
+/* FNV-1a, folded to 16 bits. */
+static unsigned int
+name_hash(const char *name)
+{
+	uint32_t h = UINT32_C(2166136261);
+
+	for (; *name; name++)
+		h = (h ^ (unsigned char)*name) * UINT32_C(16777619);
+	return (h >> 16 ^ h) & 0xffff;
+}
+
 void
 chq_tap_name(char name[IFNAMSIZ], const char *port)
 {
+	static const char first_domain[] = "0000:"; /* of PCI */
+	const char *whole = port;
+	bool same = true; /* no other port can have this one's name */
 	size_t n = 4;
 
 	memcpy(name, "chq-", n);
-	if (!strncmp(port, "0000:", 5)) /* the first PCI domain */
-		port += 5;
-	for (; *port && n < IFNAMSIZ - 1; port++)
-		name[n++] = isalnum((unsigned char)*port) || *port == '_' ? *port : '-';
+	if (!strncmp(port, first_domain, strlen(first_domain)))
+		port += strlen(first_domain);
+	for (; *port && n < IFNAMSIZ - 1; port++) {
+		bool kept = isalnum((unsigned char)*port) || *port == '_';
+
+		same &= kept || *port == ':' || *port == '.';
+		name[n++] = kept ? *port : '-';
+	}
 	name[n] = '\0';
+	if (*port || !same)
+		snprintf(name + (n < HASH_AT ? n : HASH_AT), 6, "-%04x", name_hash(whole));
 }
 
 /* Return: a descriptor; a negated errno. */

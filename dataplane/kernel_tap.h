@@ -20,7 +20,8 @@ struct chq_tap {
 	char name[IFNAMSIZ];
 };
 
-/** chq_tap_name() - the interface of a port: "chq-" and as much of the port's name as an interface may have. */
+/** chq_tap_name() - the interface of a port: "chq-" and the port's name; of one that is too long its first characters and
+ * a hash of the whole, so that ports whose names differ at their ends have interfaces of their own. */
 void chq_tap_name(char name[IFNAMSIZ], const char *port);
 
 /**

@@ -6,10 +6,12 @@ af_xdp_odd.py PROGRAM: the driver af_xdp where not all is as it should be.
     eth0 10.77.1.2  ──── veth ──── vs1 10.77.1.1
                                    vs2 10.77.2.1 ──── veth ──── eth0 10.77.2.2
 
-More packets than there is memory for; killed at any moment of its start; an interface that is gone and comes back; an interface without native XDP (the
+More packets than there is memory for; a neighbour that is not known; killed at any moment of its start; an interface that is gone and comes back; an interface without native XDP (the
 client's end of vs2 has more transmit queues than vs2 has receive queues); and what it refuses, with words that help.
 """
 import random
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -58,6 +60,27 @@ def no_packet_is_lost(net, d, control, c1, c2):
     dp.check(dp.chat(a, b), "and none kept its memory: frames go on")
     a.close()
     b.close()
+
+
+def next_hop_by_the_kernel(net, d, control, srv, c1, c2):
+    """A session as another driver opened it: nobody has seen its neighbour."""
+    a = dp.Client(net, c1, "10.77.1.1").log_in(control, 1001)
+    b = dp.Client(net, c2, "10.77.2.1").log_in(control, 1002)
+    c = dp.Client(net, c2, "10.77.2.1")
+    c.account = 1003
+    ip = bytes(10) + b"\xff\xff" + socket.inet_aton("10.77.2.2")
+    c.slot = control.open_session(ip + struct.pack("<H", c.sock.getsockname()[1]) + b.path[18:24] + bytes(8), 1003, c)
+    c.send_to(a, 1, b"confirmed by this")
+    control.wait(dp.DP_EVENT)
+    assert a.receive(5) is not None
+    net.ip(srv, "neigh", "flush", "dev", "vs2")
+    for i in range(5):
+        a.send_to(c, i + 1, b"first")
+    got = [c.receive(5) for _ in range(5)]
+    dp.check(all(x and c.opened(x) for x in got) and d.ask("stats")["total"]["neighbour"] == 5,
+             "frames to a neighbour not yet known are sent by the kernel, which resolves it")
+    for client in (a, b, c):
+        client.close()
 
 
 def killed_while_starting(d):
@@ -123,6 +146,7 @@ def main(program):
         start(net, d, c1, c2, "frames flow between native and generic mode")
         generic_is_explained(d)
         no_packet_is_lost(net, d, dp.Control(d), c1, c2)
+        next_hop_by_the_kernel(net, d, dp.Control(d), srv, c1, c2)
         d.stop()
         killed_while_starting(d)
         start(net, d, c1, c2, f"killed {START_KILLS} times while starting, it starts")

@@ -24,7 +24,7 @@ import time
 
 import dp
 
-TAP = "chq-net_af_pack"
+TAP = "chq-net_af-27c4"
 TUNSETIFF, IFF_TAP, IFF_NO_PI, CLONE_NEWNET = 0x400454CA, 0x0002, 0x1000, 0x40000000
 SERVER4, SERVER6, CLIENT4 = "10.77.1.1", "fd77:1::1", "10.77.1.2"
 

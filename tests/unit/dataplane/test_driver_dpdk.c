@@ -384,15 +384,25 @@ a_poll_sends_a_few_packets_of_the_kernel(void **state)
 static void
 an_interface_is_named_after_its_port(void **state)
 {
-	char name[IFNAMSIZ];
+	char name[IFNAMSIZ], other[IFNAMSIZ];
 
 	(void)state;
 	chq_tap_name(name, "0000:03:00.1");
 	assert_string_equal(name, "chq-03-00-1");
 	chq_tap_name(name, "net_tap0");
 	assert_string_equal(name, "chq-net_tap0");
-	chq_tap_name(name, "a/very:long name of a port");
-	assert_string_equal(name, "chq-a-very-long");
+	chq_tap_name(name, "0001:03:00.0"); /* another domain: too long */
+	chq_tap_name(other, "0001:03:00.1");
+	assert_int_equal(strlen(name), IFNAMSIZ - 1);
+	assert_memory_equal(name, "chq-0001-0-", 11);
+	assert_memory_equal(other, "chq-0001-0-", 11);
+	assert_string_not_equal(name, other);
+	chq_tap_name(name, "net_a/1");
+	chq_tap_name(other, "net_a-1");
+	assert_string_not_equal(name, other);
+	chq_tap_name(name, "/");
+	assert_memory_equal(name, "chq---", 6);
+	assert_int_equal(strlen(name), 10);
 }
 
 int
