@@ -193,6 +193,17 @@ static const struct chq_conf_key site_keys[] = {
 	{ "p2p.share_addresses", CHQ_CONF_BOOL, AT(p2p.share_addresses), 0, 0, "true",
 	  "Whether friends are told each other's network addresses, to talk directly", NULL, NULL },
 
+	{ "groups.departments", CHQ_CONF_BOOL, AT(groups.departments), 0, 0, "true",
+	  "Whether every department has a group; each can be switched off", NULL, NULL },
+	{ "groups.history", CHQ_CONF_U32, AT(groups.history), 0, 1000, "0",
+	  "Frames of before that who joins a group is given, unless the group says so itself", NULL, NULL },
+	{ "groups.keep", CHQ_CONF_U32, AT(groups.keep), 1, 1000000, "1000",
+	  "Frames of each group that are kept for absent members", NULL, NULL },
+	{ "groups.keep_time", CHQ_CONF_TIME, AT(groups.keep_ms), SECONDS(60), HOURS(8760), "30d",
+	  "And for how long", NULL, NULL },
+	{ "groups.copies_per_second", CHQ_CONF_U32, AT(groups.copies_per_second), 1, 10000000, "20000",
+	  "Copies that one sender's frames to groups may make; at once one frame to the largest group", NULL, NULL },
+
 	{ "store.map_size", CHQ_CONF_BYTES, AT(store.map_size_bytes), MIB(1), GIB(1024), "256MiB",
 	  "Database at first; it grows by itself", NULL, NULL },
 	{ "store.map_max", CHQ_CONF_BYTES, AT(store.map_max_bytes), MIB(1), GIB(16384), "64GiB",

@@ -87,6 +87,13 @@ struct chq_site_conf {
 		bool share_addresses;
 	} p2p;
 	struct {
+		bool departments;
+		uint32_t history;
+		uint32_t keep;
+		uint64_t keep_ms;
+		uint32_t copies_per_second;
+	} groups;
+	struct {
 		uint64_t map_size_bytes;
 		uint64_t map_max_bytes;
 	} store;

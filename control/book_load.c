@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "control/book/book.h"
 #include "control/control.h"
+#include "control/group.h"
 #include "store/account.h"
 #include "store/dept.h"
 #include "store/reader.h"
@@ -273,12 +274,18 @@ int
 control_book_account(struct control *ctl, uint64_t account, bool disabled,
 		     const struct store_member *roles, size_t n)
 {
+	struct book_role was[BOOK_ROLES_MAX];
+	unsigned n_was = book_account_roles(ctl->book, account, was);
 	int rc;
 
-	if (!disabled)
-		return account_put(ctl->book, account, roles, n);
-	rc = book_account_remove(ctl->book, account);
-	return rc == CHQ_ENOENT ? CHQ_OK : rc;
+	if (!disabled) {
+		rc = account_put(ctl->book, account, roles, n);
+	} else {
+		rc = book_account_remove(ctl->book, account);
+		rc = rc == CHQ_ENOENT ? CHQ_OK : rc;
+	}
+	groups_account_changed(ctl, account, was, n_was);
+	return rc;
 }
 
 void
@@ -299,6 +306,7 @@ control_book_renew(struct control *ctl)
 	CHQ_LOG_WARN("address-book-renewed", "why=\"it could not follow a change\"");
 	book_free(ctl->book);
 	ctl->book = fresh;
+	groups_all_changed(ctl);
 }
 
 void

@@ -11,6 +11,7 @@
 #include "control/ctl_server.h"
 #include "control/ctl_task.h"
 #include "control/dp.h"
+#include "control/group.h"
 #include "control/life.h"
 #include "control/login.h"
 #include "control/push.h"
@@ -66,6 +67,7 @@ control_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	push_tick(ctl, now_ms);
+	groups_tick(ctl, now_ms);
 	life_tick(ctl, now_ms);
 	login_tick(ctl, now_ms);
 	apps_tick(ctl);
@@ -221,10 +223,13 @@ control_files_close(struct control *ctl)
 static int
 control_serve(struct control *ctl, struct control_error *err)
 {
-	int rc = ctl_server_init(&ctl->ctl, ctl, err);
+	int rc = groups_init(ctl);
 
 	if (rc)
-		return rc;
+		return control_fail(err, rc, "memory");
+	rc = ctl_server_init(&ctl->ctl, ctl, err);
+	if (rc)
+		goto groups;
 	rc = control_tick_init(ctl);
 	if (rc) {
 		control_fail(err, rc, "timer");
@@ -239,6 +244,8 @@ control_serve(struct control *ctl, struct control_error *err)
 	event_free(ctl->tick);
 server:
 	ctl_server_free(ctl->ctl);
+groups:
+	groups_deinit(ctl);
 	return rc;
 }
 
@@ -297,6 +304,7 @@ control_stop(struct control *ctl)
 	pool_deinit(&ctl->hash_pool);
 	pool_deinit(&ctl->hello_pool);
 	loop_inbox_run(&ctl->inbox);
+	groups_stop(ctl);
 	store_reader_close(ctl->reader);
 	ctl->reader = NULL;
 	store_close(ctl->store);
@@ -306,6 +314,7 @@ control_stop(struct control *ctl)
 	loop_inbox_run(&ctl->inbox);
 	control_book_close(ctl);
 	apps_close(ctl);
+	groups_deinit(ctl);
 	ctl_server_free(ctl->ctl);
 	views_deinit(&ctl->views);
 	loop_inbox_deinit(&ctl->inbox);

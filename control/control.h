@@ -92,6 +92,7 @@ struct control {
 	struct chq_list pushing; /* sessions with pushes that are not acknowledged */
 	struct views views;
 	struct apps *apps; /* app.h */
+	struct groups *groups; /* group.h */
 	struct hello_cache hellos;
 	struct limits fail_account, fail_address;
 	struct chq_list enrolling;		 /* login.c's */

@@ -34,6 +34,13 @@
 	X(PUNT_OFFLINE,     "punt_offline",     "frames answered by NOTICE offline")       \
 	X(PUNT_UNKNOWN,     "punt_unknown",     "frames answered by NOTICE unknown")       \
 	X(PUNT_KEY,         "punt_key",         "good grants refused: key given again")    \
+	X(GROUP_SAID,       "group_said",       "frames to groups that got their order")    \
+	X(GROUP_SAID_AGAIN, "group_said_again", "copies of these, told their order again")  \
+	X(GROUP_DENIED,     "group_denied",     "frames to groups answered by unknown")     \
+	X(GROUP_BUSY,       "group_busy",       "frames to groups answered by too fast")    \
+	X(GROUP_COPY,       "group_copy",       "copies sent to members")                   \
+	X(GROUP_AGAIN,      "group_again",      "times nothing was acknowledged in time")   \
+	X(GROUP_SKIPPED,    "group_skipped",    "times a member has missed what is not kept")\
 	X(DP_CONNECTED,     "dp_connected",     "connections to the dataplane")            \
 	X(DP_REFUSED,       "dp_refused",       "commands that could not be sent")         \
 	X(STORE_FAILED,     "store_failed",     "reads or writes that failed")             \

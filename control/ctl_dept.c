@@ -6,6 +6,7 @@
 #include "control/control.h"
 #include "control/ctl_common.h"
 #include "control/ctl_verbs.h"
+#include "control/group.h"
 #include "store/account.h"
 #include "store/dept.h"
 
@@ -135,10 +136,17 @@ rename_job(struct store_txn *txn, struct ctl_change *c)
 	return place_fault(c, rc, "name");
 }
 
+static int
+rename_follow(struct ctl_change *c)
+{
+	groups_all_changed(c->call->ctl); /* they are called after it */
+	return CHQ_OK;
+}
+
 void
 ctl_dept_rename(struct ctl_call *call)
 {
-	dept_change(call, rename_job, NULL, dept_answer); /* the book knows no names */
+	dept_change(call, rename_job, rename_follow, dept_answer); /* the book knows no names */
 }
 
 static int
@@ -163,7 +171,10 @@ move_job(struct store_txn *txn, struct ctl_change *c)
 static int
 move_follow(struct ctl_change *c)
 {
-	return book_dept_move(c->call->ctl->book, c->dept, c->parent);
+	int rc = book_dept_move(c->call->ctl->book, c->dept, c->parent);
+
+	groups_all_changed(c->call->ctl);
+	return rc;
 }
 
 void

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "control/dp_send.h"
+#include "control/group.h"
 #include "control/handshake.h"
 #include "control/life.h"
 #include "control/presence.h"
@@ -108,6 +109,7 @@ dp_adopt(struct control *ctl, const struct chq_dp_session_info *m, uint32_t gran
 	if (s->state != SESSION_OPEN)
 		return;
 	online_find(&ctl->sessions, s->account)->announced = true;
+	groups_session_open(ctl, s);
 	s->grant_epoch = grant_epoch;
 	dp_send_grant_key(ctl, s->account, grant_epoch);
 	push_contacts_changed(ctl, s, 0, 1 + randombytes_uniform(ctl->timing.resync_ms + 1));
@@ -164,6 +166,7 @@ dp_session_known(struct control *ctl, struct session *s, const struct chq_dp_ses
 		life_confirmed(ctl, s);
 	} else if (m->state == CHQ_DP_STATE_LINGER && s->state == SESSION_OPEN) {
 		s->state = SESSION_REPLACED;
+		groups_session_gone(s);
 		dp_session_times(ctl, s, m);
 	}
 }

@@ -7,6 +7,7 @@
 #include "control/control.h"
 #include "control/devices.h"
 #include "control/dp_send.h"
+#include "control/group.h"
 #include "control/presence.h"
 #include "control/push.h"
 #include "control/write.h"
@@ -99,6 +100,7 @@ life_replace(struct control *ctl, struct session *s, struct online *o)
 		if (old == s || old->device != s->device || old->state != SESSION_OPEN)
 			continue;
 		old->state = SESSION_REPLACED;
+		groups_session_gone(old);
 		session_end_at(&ctl->sessions, old, control_now_ms() + ctl->timing.linger_ms);
 		push_replaced(ctl, old, &s->path);
 		control_count(ctl, COUNT_SESSION_REPLACED);
@@ -115,6 +117,7 @@ life_open(struct control *ctl, struct session *s)
 	session_login_wipe(s);
 	life_replace(ctl, s, o);
 	life_seen(ctl, s);
+	groups_session_open(ctl, s);
 	CHQ_LOG_INFO("session-open", "slot=%u gen=%u account=%llu device=%u", s->slot, s->gen,
 		     (unsigned long long)s->account, s->device);
 	presence_came(ctl, s->account);

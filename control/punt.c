@@ -4,6 +4,7 @@
 #include "control/control.h"
 #include "control/dp_send.h"
 #include "control/grants.h"
+#include "control/group.h"
 #include "control/session.h"
 #include "store/account.h"
 
@@ -42,6 +43,10 @@ punt_frame(struct control *ctl, const struct chq_dp_frame_rx *rx)
 	/* What a session says before anybody knows whose it is was dropped by the stages. */
 	if (!s || !s->account || s->account != CHQ_PARTY_ID(rx->from))
 		return;
+	if (CHQ_PARTY_KIND(rx->to) == CHQ_KIND_GROUP) {
+		group_frame(ctl, s, rx);
+		return;
+	}
 	granted = punt_granted(ctl, rx, &to);
 	if (granted && punt_key_wrong(ctl, rx)) {
 		/* The frame counts as lost: its next copy finds the right key. */

@@ -151,6 +151,20 @@ push_contacts_changed(struct control *ctl, struct session *s, uint64_t version, 
 }
 
 void
+push_groups_changed(struct control *ctl, struct session *s, uint64_t version)
+{
+	Chasqui__Push body = CHASQUI__PUSH__INIT;
+	Chasqui__GroupsChanged changed = CHASQUI__GROUPS_CHANGED__INIT;
+
+	if (!push_room(ctl, s))
+		return;
+	changed.version = version;
+	body.body_case = CHASQUI__PUSH__BODY_GROUPS_CHANGED;
+	body.groups_changed = &changed;
+	push_queue(ctl, s, &body, 0, 0);
+}
+
+void
 push_device_enrolled(struct control *ctl, struct session *s, uint8_t number, const char *name)
 {
 	Chasqui__Push body = CHASQUI__PUSH__INIT;

@@ -8,6 +8,7 @@
 #include "control/devices.h"
 #include "control/dp_send.h"
 #include "control/friends.h"
+#include "control/group.h"
 #include "control/life.h"
 #include "control/login.h"
 #include "control/profile.h"
@@ -39,6 +40,11 @@ static const struct method methods[] = {
 	[CHASQUI__METHOD__METHOD_DEVICE_OFFER] = { devices_offer, BODY(device_offer), false },
 	[CHASQUI__METHOD__METHOD_DEVICE_APPROVE] = { devices_approve, BODY(device_approve), false },
 	[CHASQUI__METHOD__METHOD_DEVICE_SEALED] = { devices_sealed, NULL, false },
+	[CHASQUI__METHOD__METHOD_GROUPS] = { groups_request, BODY(groups_request), false },
+	[CHASQUI__METHOD__METHOD_GROUP_KEY] = { groups_key, BODY(group_key_request), false },
+	[CHASQUI__METHOD__METHOD_GROUP_CHANGE] = { groups_change, BODY(group_change), false },
+	[CHASQUI__METHOD__METHOD_GROUP_MEMBERS] = { groups_members, BODY(group_members_request),
+						    false },
 	[CHASQUI__METHOD__METHOD_APPS] = { apps_request, BODY(apps_request), false },
 };
 
@@ -129,6 +135,9 @@ request_handle(struct control *ctl, struct session *s, const Chasqui__Request *m
 static void
 request_message(struct control *ctl, struct session *s, const Chasqui__ToServer *m)
 {
+	if (m->body_case == CHASQUI__TO_SERVER__BODY_MAIL_ACK)
+		for (size_t i = 0; i < m->mail_ack->n_group; i++)
+			groups_acked(ctl, s, m->mail_ack->group[i]);
 	switch (m->body_case) {
 	case CHASQUI__TO_SERVER__BODY_REQUEST: request_handle(ctl, s, m->request); break;
 	case CHASQUI__TO_SERVER__BODY_PUSH_ACK:

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "control/group.h"
 #include "control/push.h"
 
 const char *
@@ -50,6 +51,8 @@ session_add(struct sessions *t, struct chq_dp_ref ref)
 	chq_list_init(&s->of_ending);
 	chq_list_init(&s->of_pushing);
 	chq_list_init(&s->pushes);
+	chq_list_init(&s->seats);
+	chq_list_init(&s->of_regroup);
 	if (chq_map_put_u64(&t->by_slot, s->slot, s) != 0) {
 		free(s);
 		return NULL;
@@ -67,6 +70,7 @@ session_free(struct sessions *t, struct session *s)
 	chq_map_del_u64(&t->by_slot, s->slot);
 	t->used--;
 	push_forget(s);
+	groups_session_gone(s);
 	session_login_wipe(s);
 	chq_list_del(&s->of_all);
 	chq_list_del(&s->of_account);

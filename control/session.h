@@ -57,6 +57,11 @@ struct session {
 	struct chq_list pushes; /* by rising number */
 	uint64_t push_last;	/* number given last */
 	unsigned pushes_used;
+
+	/* group.h's */
+	struct chq_list seats; /* in groups, while OPEN */
+	struct chq_list of_regroup;
+	uint64_t groups_version; /* of what it was told; 0: nothing yet */
 };
 
 /* An account that has sessions. */
@@ -64,6 +69,7 @@ struct online {
 	uint64_t account;
 	struct chq_list sessions; /* of all states but PRELOGIN, oldest first */
 	bool announced;		  /* its friends were told that it is online */
+	uint64_t copies_us;	  /* theoretical time of its next frame to a group */
 };
 
 struct sessions {

@@ -21,7 +21,7 @@
 #define CHQ_GROUP_TEXT_MAX	(CHQ_GROUP_INNER_MAX - CHQ_GROUP_INNER_HDR_LEN)
 #define CHQ_GROUP_PARTS_MAX	64
 #define CHQ_GROUP_PAYLOAD_MAX	(CHQ_GROUP_OVERHEAD + CHQ_GROUP_INNER_MAX)
-#define CHQ_APP_ANNOUNCEMENT	1 /* needs the right to announce */
+#define CHQ_APP_ANNOUNCEMENT	3 /* needs the right to announce */
 
 /* Rights in a group. */
 enum chq_group_right {

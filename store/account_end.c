@@ -8,6 +8,7 @@
 #include "store/dept.h"
 #include "store/device.h"
 #include "store/friend.h"
+#include "store/group.h"
 #include "store/kv.h"
 #include "store/rule.h"
 #include "store/word.h"
@@ -23,6 +24,18 @@ leave_departments(struct store_txn *t, uint64_t id)
 
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = store_member_remove(t, role[i].dept, id);
+	return rc;
+}
+
+static int
+leave_groups(struct store_txn *t, uint64_t id)
+{
+	struct store_group_member of[STORE_GROUP_OF_MAX];
+	size_t n;
+	int rc = store_group_member_of(t, id, of, &n);
+
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = store_group_member_remove(t, of[i].group, id);
 	return rc;
 }
 
@@ -66,6 +79,8 @@ store_account_remove(struct store_txn *t, uint64_t id, uint64_t now_ms, store_ac
 		rc = CHQ_ENOENT;
 	if (rc == 0)
 		rc = leave_departments(t, id);
+	if (rc == 0)
+		rc = leave_groups(t, id);
 	if (rc == 0)
 		rc = leave_friends(t, id, left, arg);
 	if (rc == 0)

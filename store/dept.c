@@ -238,6 +238,28 @@ fits_below(struct store_txn *t, uint32_t id, unsigned most)
 	return rc == CHQ_ENOENT ? 0 : rc;
 }
 
+int
+store_dept_children(struct store_txn *t, uint32_t parent, int (*fn)(void *arg, uint32_t id),
+		    void *arg)
+{
+	uint8_t start[STORE_DEPT_KEY_BYTES], number;
+	struct store_iter it;
+	uint64_t child;
+	int rc;
+
+	store_key_put_u32(start, parent);
+	rc = store_iter_open(&it, t, STORE_TABLE_DEPTNAME, start, sizeof(start), sizeof(start));
+	while (rc == 0) {
+		rc = store_record_unpack_ref(&child, &number, it.val.p, it.val.len);
+		if (rc == 0)
+			rc = fn(arg, (uint32_t)child);
+		if (rc == 0)
+			rc = store_iter_next(&it);
+	}
+	store_iter_close(&it);
+	return rc == CHQ_ENOENT ? 0 : rc;
+}
+
 /* Return: 0 if it has departments below it; CHQ_ENOENT. */
 static int
 has_children(struct store_txn *t, uint32_t id)

@@ -43,6 +43,15 @@ int store_dept_path(struct store_txn *t, uint32_t id, char *out, size_t size);
 int store_dept_list(struct store_txn *t, uint32_t after, struct store_dept *out, size_t max,
 		    size_t *n);
 
+/**
+ * store_dept_children() - tell of each department right below one; @parent 0: at the top.
+ * @fn: may read, but not change. What it returns other than 0 ends it.
+ *
+ * Return: 0; what @fn returned.
+ */
+int store_dept_children(struct store_txn *t, uint32_t parent, int (*fn)(void *arg, uint32_t id),
+			void *arg);
+
 /* Return: 0; CHQ_EEXIST; a code for the name; codes of the writer. */
 int store_dept_rename(struct store_txn *t, uint32_t id, const char *name, uint64_t now_ms);
 

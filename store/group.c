@@ -32,8 +32,8 @@ group_read(struct store_txn *t, uint32_t id, struct store_group *out)
 	return rc;
 }
 
-static int
-group_write(struct store_txn *t, const struct store_group *g)
+int
+store_group_write(struct store_txn *t, const struct store_group *g)
 {
 	uint8_t key[STORE_GROUP_KEY_BYTES], buf[STORE_RECORD_MAX_BYTES];
 	size_t len = store_record_pack_group(g, buf);
@@ -197,7 +197,7 @@ store_group_add(struct store_txn *t, const char *name, uint64_t now_ms, uint32_t
 	g.created_ms = g.changed_ms = now_ms;
 	rc = name_claim(t, g.name, g.id);
 	if (rc == 0)
-		rc = group_write(t, &g);
+		rc = store_group_write(t, &g);
 	if (rc == 0)
 		*id = g.id;
 	return rc;
@@ -262,7 +262,7 @@ store_group_set(struct store_txn *t, const struct store_group *g, uint64_t now_m
 		now.subdepts_ms = now_ms;
 	if (takes_away(&was, &now))
 		now.epoch++;
-	return group_write(t, &now);
+	return store_group_write(t, &now);
 }
 
 int
@@ -272,7 +272,7 @@ store_group_rekey(struct store_txn *t, uint32_t id)
 	int rc = store_group_get(t, id, &g);
 
 	g.epoch++;
-	return rc != 0 ? rc : group_write(t, &g);
+	return rc != 0 ? rc : store_group_write(t, &g);
 }
 
 /* Delete all of a table that belongs to a group; with @pair also the other side of a membership. */
@@ -376,7 +376,7 @@ store_group_dept_moved(struct store_txn *t, uint32_t dept, uint32_t was, uint64_
 	if (rc == 0)
 		rc = store_group_get(t, dept, &g);
 	g.placed_ms = now_ms;
-	return rc == 0 ? group_write(t, &g) : rc;
+	return rc == 0 ? store_group_write(t, &g) : rc;
 }
 
 int

@@ -54,6 +54,7 @@ struct store_group {
 	uint32_t history;		 /* frames that who comes anew is given */
 	uint32_t epoch;			 /* of its key and its grants; from 1 */
 	uint32_t order;			 /* of the last frame; 0: none yet */
+	uint32_t members;		 /* made by hand: how many */
 	uint64_t last_ms;		 /* wall clock, of the last frame; never falls */
 	uint64_t placed_ms;		 /* since when the department lies below those above it */
 	uint64_t subdepts_ms;		 /* since when those below take part */

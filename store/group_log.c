@@ -114,16 +114,6 @@ frame_put(struct store_txn *t, const struct store_group_frame *f)
 	return store_kv_put(t, STORE_TABLE_GROUPSENT, sent, sizeof(sent), buf, len);
 }
 
-static int
-group_said(struct store_txn *t, const struct store_group *g)
-{
-	uint8_t key[STORE_GROUP_KEY_BYTES], buf[STORE_RECORD_MAX_BYTES];
-
-	store_key_put_u32(key, g->id);
-	return store_kv_put(t, STORE_TABLE_GROUP, key, sizeof(key), buf,
-			    store_record_pack_group(g, buf));
-}
-
 int
 store_group_post(struct store_txn *t, struct store_group_frame *f,
 		 const struct store_group_keep *keep, uint64_t now_ms, bool *again)
@@ -150,7 +140,7 @@ store_group_post(struct store_txn *t, struct store_group_frame *f,
 	f->at_ms = g.last_ms;
 	rc = frame_put(t, f);
 	if (rc == 0)
-		rc = group_said(t, &g);
+		rc = store_group_write(t, &g);
 	return rc == 0 ? prune(t, &g, keep) : rc;
 }
 

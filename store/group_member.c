@@ -56,6 +56,21 @@ check_new(struct store_txn *t, uint64_t account)
 	return rc == 0 && n == STORE_GROUP_OF_MAX ? CHQ_EFULL : rc;
 }
 
+/* Of who is in it already. */
+static int
+member_rights(struct store_txn *t, struct store_group *g, struct store_group_member *m,
+	      uint8_t rights)
+{
+	int rc = 0;
+
+	if (m->rights & ~rights) {
+		g->epoch++;
+		rc = store_group_write(t, g);
+	}
+	m->rights = rights;
+	return rc != 0 ? rc : member_write(t, m);
+}
+
 int
 store_group_member_set(struct store_txn *t, uint32_t group, uint64_t account, uint8_t rights,
 		       uint64_t now_ms)
@@ -70,10 +85,12 @@ store_group_member_set(struct store_txn *t, uint32_t group, uint64_t account, ui
 		return CHQ_EINVAL;
 	rc = store_group_member_get(t, group, account, &m);
 	if (rc == CHQ_ENOENT)
-		rc = check_new(t, account);
-	else if (rc == 0 && (m.rights & ~rights))
-		rc = store_group_rekey(t, group);
-	m.rights = rights;
+		rc = g.members < STORE_GROUP_MEMBERS_MAX ? check_new(t, account) : CHQ_EFULL;
+	else
+		return rc != 0 ? rc : member_rights(t, &g, &m, rights);
+	g.members++;
+	if (rc == 0)
+		rc = store_group_write(t, &g);
 	return rc != 0 ? rc : member_write(t, &m);
 }
 
@@ -81,6 +98,7 @@ int
 store_group_member_remove(struct store_txn *t, uint32_t group, uint64_t account)
 {
 	uint8_t key[STORE_GROUP_MEMBER_KEY_BYTES];
+	struct store_group g;
 	int rc;
 
 	if (account > STORE_ACCOUNT_ID_MAX)
@@ -93,7 +111,12 @@ store_group_member_remove(struct store_txn *t, uint32_t group, uint64_t account)
 	rc = store_kv_del(t, STORE_TABLE_GROUPOF, key, sizeof(key));
 	if (rc != 0)
 		return rc == CHQ_ENOENT ? CHQ_ECORRUPT : rc; /* one-sided */
-	return store_group_rekey(t, group);
+	rc = store_group_get(t, group, &g);
+	if (rc != 0 || g.members == 0)
+		return CHQ_ECORRUPT;
+	g.members--;
+	g.epoch++;
+	return store_group_write(t, &g);
 }
 
 /* The record of an item, its key read at these places. */

@@ -16,6 +16,7 @@ store_record_pack_group(const struct store_group *g, uint8_t *buf)
 	pack_u32(&w, g->history);
 	pack_u32(&w, g->epoch);
 	pack_u32(&w, g->order);
+	pack_u32(&w, g->members);
 	pack_u64(&w, g->last_ms);
 	pack_u64(&w, g->placed_ms);
 	pack_u64(&w, g->subdepts_ms);
@@ -46,6 +47,7 @@ store_record_unpack_group(struct store_group *out, const uint8_t *p, size_t len)
 	g.history = unpack_u32(&r);
 	g.epoch = unpack_u32(&r);
 	g.order = unpack_u32(&r);
+	g.members = unpack_u32(&r);
 	g.last_ms = unpack_u64(&r);
 	g.placed_ms = unpack_u64(&r);
 	g.subdepts_ms = unpack_u64(&r);

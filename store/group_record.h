@@ -7,6 +7,9 @@
 size_t store_record_pack_group(const struct store_group *g, uint8_t *buf);
 int store_record_unpack_group(struct store_group *out, const uint8_t *p, size_t len);
 
+/* Keep a record. In a write job. */
+int store_group_write(struct store_txn *t, const struct store_group *g);
+
 /* Without .group and .account */
 size_t store_record_pack_group_member(const struct store_group_member *m, uint8_t *buf);
 int store_record_unpack_group_member(struct store_group_member *out, const uint8_t *p, size_t len);

@@ -59,6 +59,23 @@ number_is(struct look *l, enum store_table table, const void *key, size_t len, u
 	       store_record_unpack_u64(&n, v.p, v.len) == 0 && n == want;
 }
 
+static uint32_t
+members_of(struct look *l, uint32_t id)
+{
+	uint8_t start[STORE_GROUP_KEY_BYTES];
+	struct store_iter it;
+	uint32_t n = 0;
+	int rc;
+
+	store_key_put_u32(start, id);
+	rc = store_iter_open(&it, l->t, STORE_TABLE_GROUPMEMBER, start, sizeof(start),
+			     sizeof(start));
+	for (; rc == 0; rc = store_iter_next(&it))
+		n++;
+	store_iter_close(&it);
+	return n;
+}
+
 static bool
 name_leads_to(struct look *l, const char *name, uint32_t id)
 {
@@ -88,6 +105,8 @@ look_group(struct look *l, const struct store_iter *it)
 		fault(l, "belongs to no department", id);
 	else if (store_group_by_hand(id) && !name_leads_to(l, g.name, id))
 		fault(l, "name is not in the index", id);
+	else if (members_of(l, id) != g.members)
+		fault(l, "has another number of members", id);
 	else if (g.order && store_group_frame_get(l->t, id, g.order, &f) != 0)
 		fault(l, "last frame is not there", id);
 }
