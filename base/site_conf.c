@@ -26,6 +26,12 @@ check_listen(const char *text)
 }
 
 static const char *
+check_metrics(const char *text)
+{
+	return *text ? check_listen(text) : NULL;
+}
+
+static const char *
 check_public(const char *text)
 {
 	char host[CHQ_HOST_MAX];
@@ -220,6 +226,9 @@ static const struct chq_conf_key site_keys[] = {
 	  "The same for those who may only look: auto is read.sock beside it, \"\" none", NULL, check_read_socket },
 	{ "control.read_group", CHQ_CONF_STRING, AT(control.read_group), 0, 31, "chasqui-monitor",
 	  "Group whose members may use that one", NULL, check_name },
+
+	{ "metrics.listen", CHQ_CONF_STRING, AT(metrics.listen), 0, 64, "127.0.0.1:9470",
+	  "TCP address of figures for Prometheus, at /metrics; whoever reaches it may read them; \"\" none", NULL, check_metrics },
 
 	{ "log.level", CHQ_CONF_WORD, AT(log.level), 0, 0, "info",
 	  "What is logged", level_words, NULL },

@@ -106,6 +106,9 @@ struct chq_site_conf {
 		char *read_socket, *read_group; /* chq_site_read_socket() */
 	} control;
 	struct {
+		char *listen; /* "" for none */
+	} metrics;
+	struct {
 		uint32_t level; /* enum chq_log_level */
 	} log;
 	struct {

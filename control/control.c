@@ -14,6 +14,7 @@
 #include "control/group.h"
 #include "control/life.h"
 #include "control/login.h"
+#include "control/metrics.h"
 #include "control/push.h"
 #include "control/store_open.h"
 #include "proto/aead.h"
@@ -73,6 +74,7 @@ control_tick(evutil_socket_t fd, short what, void *arg)
 	apps_tick(ctl);
 	ctl_server_tick(ctl->ctl, now_ms);
 	ctl_store_tick(ctl, now_ms);
+	metrics_tick(ctl->metrics, now_ms);
 	control_book_tick(ctl, now_ms);
 }
 
@@ -238,8 +240,10 @@ control_serve(struct control *ctl, struct control_error *err)
 	snprintf(ctl->dp_path, sizeof(ctl->dp_path), "%s/dataplane-%s.sock", ctl->conf->paths.run,
 		 ctl->conf->dataplane.instance);
 	rc = dp_link_init(&ctl->link, ctl->base, ctl->dp_path, &dp_ops, ctl);
-	if (!rc)
+	if (!rc) {
+		ctl->metrics = metrics_start(ctl);
 		return CHQ_OK;
+	}
 	control_fail(err, rc, "dataplane link");
 	event_free(ctl->tick);
 server:
@@ -299,6 +303,7 @@ control_stop(struct control *ctl)
 	event_free(ctl->tick);
 	dp_link_deinit(&ctl->link);
 	ctl_server_quiet(ctl->ctl);
+	metrics_stop(ctl->metrics);
 	atomic_store_explicit(&ctl->ending, true, memory_order_relaxed);
 	pool_deinit(&ctl->task_pool);
 	pool_deinit(&ctl->hash_pool);

@@ -31,6 +31,7 @@ struct event_base;
 struct store;
 struct store_reader;
 struct ctl_server;
+struct metrics;
 
 /* Times that are no matter of configuration; tests take shorter ones. */
 struct control_timing {
@@ -99,6 +100,7 @@ struct control {
 	char dummy_hash[crypto_pwhash_STRBYTES]; /* of nobody's password, with the current cost */
 	uint64_t message_last;
 	struct ctl_server *ctl;
+	struct metrics *metrics; /* NULL: not served */
 
 	uint64_t count[COUNT__COUNT];
 };

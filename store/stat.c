@@ -63,17 +63,23 @@ reader_line(const char *line, void *arg)
 }
 
 int
+store_stat_tables(struct store_txn *t, store_table_stat_fn *fn, void *arg)
+{
+	int rc = 0;
+
+	for (int i = 0; i < STORE_TABLE__COUNT && !rc; i++)
+		rc = table_stat(t, t->env->dbi[i], store_table_name((enum store_table)i), fn, arg);
+	return rc ? rc : table_stat(t, 0, "free", fn, arg);
+}
+
+int
 store_stat_read(struct store_txn *t, struct store_stat *out, store_table_stat_fn *fn, void *arg)
 {
 	MDB_envinfo info;
 	MDB_stat st;
 	uint64_t free;
-	int rc = 0;
+	int rc = store_stat_tables(t, fn, arg);
 
-	for (int i = 0; i < STORE_TABLE__COUNT && !rc; i++)
-		rc = table_stat(t, t->env->dbi[i], store_table_name((enum store_table)i), fn, arg);
-	if (!rc)
-		rc = table_stat(t, 0, "free", fn, arg);
 	if (!rc)
 		rc = free_pages(t, &free);
 	if (rc)

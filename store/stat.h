@@ -35,6 +35,9 @@ typedef void store_table_stat_fn(void *arg, const struct store_table_stat *table
 int store_stat_read(struct store_txn *t, struct store_stat *out, store_table_stat_fn *fn,
 		    void *arg);
 
+/* The tables alone: at once. Return: as above. */
+int store_stat_tables(struct store_txn *t, store_table_stat_fn *fn, void *arg);
+
 /**
  * store_readers_clear() - free the slots of processes that are no more, which would keep pages from
  * being used again.

@@ -218,5 +218,6 @@ store_stats_get(struct store *st, struct store_stats *out)
 	};
 	pthread_rwlock_rdlock(&st->env_lock);
 	out->map_bytes = store_env_map_bytes(&st->env);
+	out->used_bytes = store_env_used_bytes(&st->env);
 	pthread_rwlock_unlock(&st->env_lock);
 }

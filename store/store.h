@@ -34,7 +34,7 @@ struct store_stats {
 	uint64_t batches_split; /* batches run again job by job */
 	uint64_t map_grown;
 	uint64_t reopened; /* environment opened anew after a failed write of its root */
-	uint64_t map_bytes;
+	uint64_t map_bytes, used_bytes; /* the latter up to the last page ever used */
 };
 
 /**

@@ -76,6 +76,7 @@ fixture_conf(struct fixture *f)
 	int n = snprintf(text, sizeof(text),
 			 "paths: {store: %s/store, keys: %s/keys, run: %s}\n"
 			 "control: {socket: %s/control.sock, group: \"\", read_group: \"\"}\n"
+			 "metrics: {listen: \"\"}\n"
 			 "passwords: {memory: 8MiB, passes: 1, threads: 2}\n"
 			 "store: {map_size: 1MiB}\n",
 			 f->dir, f->dir, f->dir, f->dir);
