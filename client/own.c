@@ -207,6 +207,16 @@ other_key(struct chq_client *c, const uint8_t key[32], uint64_t version)
 	return CHQ_EDENIED;
 }
 
+/* Are our keys in it, be it under a number that was ours before? */
+static bool
+listed(const struct chq_client *c, const struct chq_device_list *list)
+{
+	for (int i = 0; i < list->count; i++)
+		if (same_keys(c, &list->device[i]))
+			return true;
+	return false;
+}
+
 int
 chq_own_keys(struct chq_client *c, const uint8_t key[32], const struct chq_device_list *list)
 {
@@ -223,6 +233,12 @@ chq_own_keys(struct chq_client *c, const uint8_t key[32], const struct chq_devic
 	    chq_pins_set(&c->pins, c->id.account, key, list->version) < 0)
 		c->no_memory = true;
 	c->own.list = *list;
+	if (!listed(c, list)) {
+		/* Another device has revoked this one: it does not put itself back. */
+		if (c->own.state != CHQ_OWN_REFUSED)
+			chq_own_refused(c, CHQ_EDENIED);
+		return CHQ_EDENIED;
+	}
 	c->own.state = same_keys(c, chq_device_list_find(list, c->id.device)) ? CHQ_OWN_KNOWN
 									      : CHQ_OWN_UNLISTED;
 	if (!known || c->own.state != CHQ_OWN_KNOWN)

@@ -91,12 +91,24 @@ new_session(struct sim *s)
 }
 
 static int
-enrolled_as(struct sim *s, const uint8_t key[32])
+enrolled_as(struct sim *s, const uint8_t key[32], int *device)
 {
-	for (int i = 0; i < SIM_CLIENTS; i++)
-		if (s->account[i].is_enrolled && memcmp(s->account[i].enrolled, key, 32) == 0)
-			return i;
+	for (int i = 0; i < SIM_CLIENTS; i++) {
+		for (*device = 0; *device < SIM_DEVICES; (*device)++) {
+			const struct sim_device *d = &s->account[i].device[*device];
+
+			if (d->is_enrolled && memcmp(d->enrolled, key, 32) == 0)
+				return i;
+		}
+	}
+	*device = 0;
 	return -1;
+}
+
+static struct sim_device *
+device_of(struct sim *s, const struct sim_session *x)
+{
+	return &s->account[x->account].device[x->device];
 }
 
 static void
@@ -119,8 +131,8 @@ welcome(struct sim *s, struct sim_session *x, struct chq_noise *n, const struct 
 	if (x->account >= 0) {
 		b.logged_in = 1;
 		b.account = s->account[x->account].id;
-		b.device = 1;
-		if (s->account[x->account].disabled) {
+		b.device = (uint8_t)(x->device + 1);
+		if (s->account[x->account].disabled || device_of(s, x)->revoked) {
 			b.status = CHQ_WELCOME_DISABLED;
 			b.slot = CHQ_SLOT_NONE;
 		}
@@ -173,7 +185,7 @@ hello(struct sim *s, sim_addr from, const uint8_t *buf, size_t len)
 	memcpy(x->static_key, rs, 32);
 	memcpy(x->nonce, h.nonce, CHQ_NONCE_LEN);
 	x->addr = from;
-	x->account = enrolled_as(s, rs);
+	x->account = enrolled_as(s, rs, &x->device);
 	x->logged_in = x->account >= 0;
 	welcome(s, x, &n, &h);
 	send_raw(s, from, x->welcome, sizeof(x->welcome));
@@ -219,15 +231,9 @@ relay_notice(struct sim *s, struct sim_session *to, uint16_t code, uint64_t part
 void
 relay_close_session(struct sim *s, struct sim_session *x)
 {
-	if (x->account >= 0 && s->account[x->account].session == x)
-		s->account[x->account].session = NULL;
+	if (x->account >= 0 && device_of(s, x)->session == x)
+		device_of(s, x)->session = NULL;
 	x->used = false;
-}
-
-struct sim_session *
-relay_session_of(struct sim *s, int account)
-{
-	return s->account[account].session;
 }
 
 uint64_t
@@ -249,8 +255,8 @@ confirm(struct sim *s, struct sim_session *x)
 	if (x->confirmed || !x->logged_in)
 		return;
 	x->confirmed = true;
-	before = s->account[x->account].session;
-	s->account[x->account].session = x;
+	before = device_of(s, x)->session;
+	device_of(s, x)->session = x;
 	if (before && before != x && before->used)
 		relay_notice(s, before, CHQ_NOTICE_REPLACED, 0, 0);
 	if (!before)
@@ -279,7 +285,7 @@ forward(struct sim *s, struct sim_session *x, struct chq_frame_hdr h, const uint
 	size_t len)
 {
 	uint64_t to = h.party, message = h.message;
-	int i = (int)(CHQ_PARTY_ID(to) - sim_account_of(0));
+	int i = (int)(CHQ_PARTY_ID(to) - sim_account_of(0)), d = CHQ_PARTY_DEVICE(to) - 1;
 	uint8_t copy[CHQ_PAYLOAD_MAX];
 	uint16_t n = (uint16_t)len;
 
@@ -288,23 +294,23 @@ forward(struct sim *s, struct sim_session *x, struct chq_frame_hdr h, const uint
 		relay_notice(s, x, CHQ_NOTICE_TOO_FAST, to, message);
 		return;
 	}
-	if (i < 0 || i >= SIM_CLIENTS || h.grant == 0 ||
+	if (i < 0 || i >= SIM_CLIENTS || d < 0 || d >= SIM_DEVICES || h.grant == 0 ||
 	    (s->grant_good && h.grant != s->grant_good) ||
 	    (s->grants_strict && h.grant != relay_grant(s, x->account, i))) {
 		relay_notice(s, x, CHQ_NOTICE_UNKNOWN, to, message);
 		return;
 	}
-	if (!s->account[i].session) {
+	if (!s->account[i].device[d].session) {
 		relay_notice(s, x, CHQ_NOTICE_OFFLINE, to, message);
 		return;
 	}
 	memcpy(copy, payload, len);
-	h.party = CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, s->account[x->account].id);
+	h.party = CHQ_PARTY(CHQ_KIND_ACCOUNT, x->device + 1, s->account[x->account].id);
 	h.grant = 0;
 	if (s->on_forward && !s->on_forward(s, to, &h, copy, &n))
 		return;
 	s->forwarded++;
-	relay_send_frame(s, s->account[i].session, &h, copy, n);
+	relay_send_frame(s, s->account[i].device[d].session, &h, copy, n);
 }
 
 static void

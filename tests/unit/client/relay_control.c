@@ -27,7 +27,7 @@ reply_login(struct sim *s, struct sim_session *x, uint64_t id)
 
 	snprintf(login, sizeof(login), "%s", s->account[x->account].login);
 	m.account = s->account[x->account].id;
-	m.device = 1;
+	m.device = (uint32_t)x->device + 1;
 	m.login = login;
 	m.display_name = empty;
 	m.epoch = s->epoch;
@@ -54,6 +54,29 @@ password_right(struct sim_session *x, const Chasqui__LoginRequest *m)
 	       strcmp(password, SIM_PASSWORD) == 0;
 }
 
+/* Its own, or the first that is nobody's. */
+static int
+device_for(struct sim *s, int who, const struct sim_session *x)
+{
+	for (int i = 0; i < SIM_DEVICES; i++) {
+		const struct sim_device *d = &s->account[who].device[i];
+
+		if (!d->is_enrolled || memcmp(d->enrolled, x->static_key, 32) == 0)
+			return i;
+	}
+	fail_msg("too many devices");
+	return 0;
+}
+
+static bool
+is_online(const struct sim *s, int who)
+{
+	for (int i = 0; i < SIM_DEVICES; i++)
+		if (s->account[who].device[i].session)
+			return true;
+	return false;
+}
+
 static void
 login(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 {
@@ -69,11 +92,12 @@ login(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 		reply(s, x, q->id, CHASQUI__CODE__E_AUTH, NULL);
 	} else {
 		x->account = who;
+		x->device = device_for(s, who, x);
 		x->logged_in = x->confirmed = true;
-		s->account[who].session = x;
+		s->account[who].device[x->device].session = x;
 		if (m->enroll) {
-			memcpy(s->account[who].enrolled, x->static_key, 32);
-			s->account[who].is_enrolled = true;
+			memcpy(s->account[who].device[x->device].enrolled, x->static_key, 32);
+			s->account[who].device[x->device].is_enrolled = true;
 		}
 		reply_login(s, x, q->id);
 		relay_push_presence(s, who, true);
@@ -106,8 +130,8 @@ contacts(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 		k[i].login = names[i];
 		k[i].display_name = empty;
 		k[i].relation = CHASQUI__RELATION__RELATION_FRIEND;
-		k[i].status = s->account[i].session ? CHASQUI__STATUS__STATUS_ONLINE
-						    : CHASQUI__STATUS__STATUS_OFFLINE;
+		k[i].status = is_online(s, i) ? CHASQUI__STATUS__STATUS_ONLINE
+					      : CHASQUI__STATUS__STATUS_OFFLINE;
 		if (!s->no_grants[x->account])
 			k[i].grant = relay_grant(s, x->account, i);
 		if (!s->no_reply_grants[x->account])
@@ -143,24 +167,68 @@ grant(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 	chasqui__grant_request__free_unpacked(m, NULL);
 }
 
+static struct sim_device *
+device_of(struct sim *s, const struct sim_session *x)
+{
+	return &s->account[x->account].device[x->device];
+}
+
+static void
+tell_others(struct sim *s, const struct sim_session *x)
+{
+	Chasqui__DevicesChanged m = CHASQUI__DEVICES_CHANGED__INIT;
+
+	for (int i = 0; i < SIM_DEVICES; i++) {
+		Chasqui__Push push = CHASQUI__PUSH__INIT;
+
+		push.body_case = CHASQUI__PUSH__BODY_DEVICES_CHANGED;
+		push.devices_changed = &m;
+		if (i != x->device && s->account[x->account].device[i].session)
+			relay_push(s, s->account[x->account].device[i].session, &push);
+	}
+}
+
+/* As a server does: the first account key stays, versions rise. */
+static Chasqui__Code
+take_list(struct sim *s, const struct sim_session *x, const ProtobufCBinaryData *bytes,
+	  const uint8_t *key)
+{
+	struct sim_account *a = &s->account[x->account];
+	struct chq_device_list list, old;
+
+	assert_in_range(bytes->len, 1, sizeof(a->list));
+	if (a->list_len && key && memcmp(a->account_key, key, 32) != 0)
+		return CHASQUI__CODE__E_DENIED;
+	if (!key)
+		key = a->account_key;
+	if (chq_device_list_parse(bytes->data, bytes->len, key, &list) < 0)
+		return CHASQUI__CODE__E_MALFORMED;
+	if (a->list_len == bytes->len && memcmp(a->list, bytes->data, bytes->len) == 0)
+		return CHASQUI__CODE__OK;
+	if (a->list_len && chq_device_list_parse(a->list, a->list_len, key, &old) == CHQ_OK &&
+	    list.version <= old.version)
+		return CHASQUI__CODE__E_REPLAY;
+	memcpy(a->account_key, key, 32);
+	memcpy(a->list, bytes->data, bytes->len);
+	a->list_len = bytes->len;
+	tell_others(s, x);
+	return CHASQUI__CODE__OK;
+}
+
 static void
 publish(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 {
 	Chasqui__KeysPublish *m = unpack(q, &chasqui__keys_publish__descriptor);
-	struct sim_account *a = &s->account[x->account];
+	Chasqui__Code code = CHASQUI__CODE__OK;
 
-	if (m->device_list.len) {
-		assert_in_range(m->device_list.len, 1, sizeof(a->list));
-		memcpy(a->list, m->device_list.data, m->device_list.len);
-		a->list_len = m->device_list.len;
-		memcpy(a->account_key, m->account_key.data, 32);
-	}
-	if (m->prekey.len) {
+	if (m->device_list.len)
+		code = take_list(s, x, &m->device_list, m->account_key.data);
+	if (m->prekey.len && code == CHASQUI__CODE__OK) {
 		assert_int_equal(m->prekey.len, CHQ_PREKEY_LEN);
-		memcpy(a->prekey, m->prekey.data, CHQ_PREKEY_LEN);
-		a->has_keys = true;
+		memcpy(device_of(s, x)->prekey, m->prekey.data, CHQ_PREKEY_LEN);
+		device_of(s, x)->has_prekey = s->account[x->account].has_keys = true;
 	}
-	reply(s, x, q->id, CHASQUI__CODE__OK, NULL);
+	reply(s, x, q->id, code, NULL);
 	chasqui__keys_publish__free_unpacked(m, NULL);
 }
 
@@ -168,7 +236,7 @@ static void
 keys(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 {
 	Chasqui__KeysRequest *m = unpack(q, &chasqui__keys_request__descriptor);
-	Chasqui__DevicePrekey pk = CHASQUI__DEVICE_PREKEY__INIT, *pks[1] = { &pk };
+	Chasqui__DevicePrekey pk[SIM_DEVICES], *pks[SIM_DEVICES];
 	Chasqui__KeysReply r = CHASQUI__KEYS_REPLY__INIT;
 	int i = account_index(m->account);
 	struct sim_account a;
@@ -180,13 +248,18 @@ keys(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 	} else {
 		a = s->account[i];
 		r.account = a.id;
-		if (a.has_keys) {
+		r.prekey = pks;
+		if (a.list_len) {
 			r.account_key = (ProtobufCBinaryData){ 32, a.account_key };
 			r.device_list = (ProtobufCBinaryData){ a.list_len, a.list };
-			pk.device = 1;
-			pk.prekey = (ProtobufCBinaryData){ CHQ_PREKEY_LEN, a.prekey };
-			r.n_prekey = 1;
-			r.prekey = pks;
+		}
+		for (int d = 0; d < SIM_DEVICES; d++) {
+			if (!a.device[d].has_prekey || a.device[d].revoked)
+				continue;
+			chasqui__device_prekey__init(&pk[d]);
+			pk[d].device = (uint32_t)d + 1;
+			pk[d].prekey = (ProtobufCBinaryData){ CHQ_PREKEY_LEN, a.device[d].prekey };
+			pks[r.n_prekey++] = &pk[d];
 		}
 		if (s->on_keys)
 			s->on_keys(s, &r);
@@ -198,17 +271,127 @@ keys(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 static void
 devices(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 {
-	Chasqui__Device d = CHASQUI__DEVICE__INIT, *list[1] = { &d };
+	Chasqui__Device d[SIM_DEVICES], *list[SIM_DEVICES];
 	Chasqui__DevicesReply r = CHASQUI__DEVICES_REPLY__INIT;
 	char name[] = "test device";
 
-	d.number = 1;
-	d.kind = CHQ_CLIENT_PC;
-	d.name = name;
-	d.online = 1;
-	r.n_device = 1;
 	r.device = list;
+	for (int i = 0; i < SIM_DEVICES; i++) {
+		struct sim_device *of = &s->account[x->account].device[i];
+
+		if (i && (!of->is_enrolled || of->revoked))
+			continue;
+		chasqui__device__init(&d[i]);
+		d[i].number = (uint32_t)i + 1;
+		d[i].kind = CHQ_CLIENT_PC;
+		d[i].name = name;
+		d[i].online = of->session != NULL;
+		if (of->offers && !of->sealed_len) {
+			d[i].signing_key = (ProtobufCBinaryData){ 32, of->sign };
+			d[i].identity_key = (ProtobufCBinaryData){ 32, of->ident };
+		}
+		list[r.n_device++] = &d[i];
+	}
 	reply(s, x, q->id, CHASQUI__CODE__OK, &r.base);
+}
+
+static void
+push_offered(struct sim *s, const struct sim_session *x)
+{
+	Chasqui__DeviceOffered m = CHASQUI__DEVICE_OFFERED__INIT;
+	struct sim_device copy = *device_of(s, x);
+	char name[] = "new device";
+
+	m.number = (uint32_t)x->device + 1;
+	m.name = name;
+	m.signing_key = (ProtobufCBinaryData){ 32, copy.sign };
+	m.identity_key = (ProtobufCBinaryData){ 32, copy.ident };
+	if (s->on_offered)
+		s->on_offered(s, &m);
+	for (int i = 0; i < SIM_DEVICES; i++) {
+		Chasqui__Push push = CHASQUI__PUSH__INIT;
+
+		push.body_case = CHASQUI__PUSH__BODY_DEVICE_OFFERED;
+		push.device_offered = &m;
+		if (i != x->device && s->account[x->account].device[i].session)
+			relay_push(s, s->account[x->account].device[i].session, &push);
+	}
+}
+
+static void
+offer(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
+{
+	Chasqui__DeviceOffer *m = unpack(q, &chasqui__device_offer__descriptor);
+	struct sim_device *d = device_of(s, x);
+
+	assert_int_equal(m->signing_key.len, 32);
+	assert_int_equal(m->identity_key.len, 32);
+	memcpy(d->sign, m->signing_key.data, 32);
+	memcpy(d->ident, m->identity_key.data, 32);
+	d->offers = true;
+	reply(s, x, q->id, CHASQUI__CODE__OK, NULL);
+	push_offered(s, x);
+	chasqui__device_offer__free_unpacked(m, NULL);
+}
+
+static void
+sealed(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
+{
+	Chasqui__DeviceSealed m = CHASQUI__DEVICE_SEALED__INIT;
+	struct sim_device d = *device_of(s, x);
+
+	m.sealed = (ProtobufCBinaryData){ d.sealed_len, d.sealed };
+	if (s->on_sealed)
+		s->on_sealed(s, &m);
+	reply(s, x, q->id, m.sealed.len ? CHASQUI__CODE__OK : CHASQUI__CODE__E_NOUSER,
+	      m.sealed.len ? &m.base : NULL);
+}
+
+static void
+approve(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
+{
+	Chasqui__DeviceApprove *m = unpack(q, &chasqui__device_approve__descriptor);
+	struct sim_device *d = &s->account[x->account].device[(m->number - 1) % SIM_DEVICES];
+	Chasqui__DeviceSealed told = CHASQUI__DEVICE_SEALED__INIT;
+	Chasqui__Push push = CHASQUI__PUSH__INIT;
+	Chasqui__Code code = take_list(s, x, &m->device_list, NULL);
+	uint8_t copy[CHQ_ACCOUNT_SEALED_LEN];
+
+	assert_int_equal(m->sealed.len, sizeof(d->sealed));
+	reply(s, x, q->id, code, NULL);
+	if (code == CHASQUI__CODE__OK) {
+		memcpy(d->sealed, m->sealed.data, sizeof(d->sealed));
+		memcpy(copy, d->sealed, sizeof(copy));
+		d->sealed_len = sizeof(d->sealed);
+		told.sealed = (ProtobufCBinaryData){ sizeof(copy), copy };
+		if (s->on_sealed)
+			s->on_sealed(s, &told);
+		push.body_case = CHASQUI__PUSH__BODY_DEVICE_SEALED;
+		push.device_sealed = &told;
+		if (d->session)
+			relay_push(s, d->session, &push);
+	}
+	chasqui__device_approve__free_unpacked(m, NULL);
+}
+
+static void
+revoke(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
+{
+	Chasqui__DeviceRevoke *m = unpack(q, &chasqui__device_revoke__descriptor);
+	struct sim_device *d = &s->account[x->account].device[(m->number - 1) % SIM_DEVICES];
+	Chasqui__Code code = CHASQUI__CODE__OK;
+
+	if (m->device_list.len)
+		code = take_list(s, x, &m->device_list, NULL);
+	reply(s, x, q->id, code, NULL);
+	if (code == CHASQUI__CODE__OK && !s->keep_revoked) {
+		d->revoked = true;
+		if (d->session) {
+			relay_notice(s, d->session, CHQ_NOTICE_CLOSED, 0, 0);
+			relay_close_session(s, d->session);
+		}
+	}
+	chasqui__device_revoke__free_unpacked(m, NULL);
 }
 
 static void
@@ -240,6 +423,10 @@ request(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 	case CHASQUI__METHOD__METHOD_KEYS_PUBLISH: publish(s, x, q); break;
 	case CHASQUI__METHOD__METHOD_KEYS_GET: keys(s, x, q); break;
 	case CHASQUI__METHOD__METHOD_DEVICES: devices(s, x, q); break;
+	case CHASQUI__METHOD__METHOD_DEVICE_OFFER: offer(s, x, q); break;
+	case CHASQUI__METHOD__METHOD_DEVICE_SEALED: sealed(s, x, q); break;
+	case CHASQUI__METHOD__METHOD_DEVICE_APPROVE: approve(s, x, q); break;
+	case CHASQUI__METHOD__METHOD_DEVICE_REVOKE: revoke(s, x, q); break;
 	case CHASQUI__METHOD__METHOD_LOGOUT: logout(s, x, q); break;
 	default: fail_msg("method %u", q->method);
 	}
@@ -257,26 +444,34 @@ relay_control(struct sim *s, struct sim_session *x, const uint8_t *buf, size_t l
 }
 
 void
-relay_push_presence(struct sim *s, int about, bool online)
+relay_push(struct sim *s, struct sim_session *x, Chasqui__Push *push)
 {
 	Chasqui__FromServer m = CHASQUI__FROM_SERVER__INIT;
+	uint8_t buf[CHQ_HOP_BODY_MAX];
+
+	push->epoch = s->epoch;
+	push->number = ++x->pushes;
+	m.body_case = CHASQUI__FROM_SERVER__BODY_PUSH;
+	m.push = push;
+	relay_send_control(s, x, buf, (size_t)chq_ctrl_pack(&m.base, buf, sizeof(buf)));
+}
+
+void
+relay_push_presence(struct sim *s, int about, bool online)
+{
 	Chasqui__Presence p = CHASQUI__PRESENCE__INIT;
-	Chasqui__Push push = CHASQUI__PUSH__INIT;
-	uint8_t buf[256];
 
 	p.account = s->account[about].id;
 	p.status = online ? CHASQUI__STATUS__STATUS_ONLINE : CHASQUI__STATUS__STATUS_OFFLINE;
-	push.epoch = s->epoch;
-	push.body_case = CHASQUI__PUSH__BODY_PRESENCE;
-	push.presence = &p;
-	m.body_case = CHASQUI__FROM_SERVER__BODY_PUSH;
-	m.push = &push;
 	for (int i = 0; i < SIM_CLIENTS; i++) {
-		struct sim_session *x = s->account[i].session;
+		for (int d = 0; d < SIM_DEVICES; d++) {
+			struct sim_session *x = s->account[i].device[d].session;
+			Chasqui__Push push = CHASQUI__PUSH__INIT;
 
-		if (!x || i == about)
-			continue;
-		push.number = ++x->pushes;
-		relay_send_control(s, x, buf, (size_t)chq_ctrl_pack(&m.base, buf, sizeof(buf)));
+			push.body_case = CHASQUI__PUSH__BODY_PRESENCE;
+			push.presence = &p;
+			if (x && i != about)
+				relay_push(s, x, &push);
+		}
 	}
 }

@@ -240,11 +240,17 @@ sim_free(struct sim *s)
 struct chq_client *
 sim_open(struct sim *s, int i)
 {
+	return sim_open_as(s, i, i);
+}
+
+struct chq_client *
+sim_open_as(struct sim *s, int i, int who)
+{
 	struct sim_client *k = &s->client[i];
 	struct chq_client_opts o = {
 		.home = k->home,
 		.invitation = &s->invitation,
-		.login = s->account[i].login,
+		.login = s->account[who].login,
 		.software = "test 1",
 		.device_name = "test device",
 		.kind = CHQ_CLIENT_PC,
@@ -253,6 +259,7 @@ sim_open(struct sim *s, int i)
 		.ops_ctx = k,
 	};
 
+	k->who = who;
 	assert_int_equal(chq_client_open(&k->c, &o), CHQ_OK);
 	return k->c;
 }
@@ -292,6 +299,8 @@ remember(struct sim_client *k, const struct chq_event *ev)
 		m->id = ev->message;
 		m->len = ev->len;
 		m->gap = ev->gap;
+		m->own = ev->own;
+		m->app = ev->app;
 		snprintf(m->text, sizeof(m->text), "%s", (const char *)ev->data);
 	}
 	if (ev->type == CHQ_EV_MESSAGE_STATE && k->states < SIM_TEXTS * 3)

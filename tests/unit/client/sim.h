@@ -22,6 +22,7 @@
 #include "proto/noise.h"
 
 #define SIM_CLIENTS  4
+#define SIM_DEVICES  3 /* of an account */
 #define SIM_SESSIONS 64
 #define SIM_TEXTS    4096
 #define SIM_PASSWORD "correct horse"
@@ -44,7 +45,8 @@ struct sim_shown {
 	uint64_t id;
 	char text[64];
 	size_t len;
-	bool gap;
+	bool gap, own;
+	uint16_t app;
 };
 
 struct sim_state {
@@ -57,6 +59,7 @@ struct sim_client {
 	struct sim *sim;
 	struct chq_client *c;
 	char home[256];
+	int who; /* whose device it is: index of the account */
 	sim_addr next_socket;
 	struct chq_list inbox; /* struct sim_datagram */
 	bool moved;	       /* the address of new sockets differs from the present one's */
@@ -78,21 +81,31 @@ struct sim_session {
 	uint64_t seq;
 	sim_addr addr;
 	int account; /* index, -1 before login */
+	int device;  /* index: its number less 1 */
 	uint32_t epoch;
 	uint64_t pushes;
 	uint8_t nonce[CHQ_NONCE_LEN];
 	uint8_t welcome[CHQ_WELCOME_LEN];
 };
 
+struct sim_device {
+	uint8_t enrolled[32], prekey[CHQ_PREKEY_LEN];
+	bool is_enrolled, revoked, has_prekey;
+	struct sim_session *session;
+	/* That it asks to be approved, and what it was left. */
+	bool offers;
+	uint8_t sign[32], ident[32], sealed[CHQ_ACCOUNT_SEALED_LEN];
+	size_t sealed_len;
+};
+
 struct sim_account {
 	const char *login;
 	uint64_t id;
-	uint8_t enrolled[32];
-	bool is_enrolled, disabled;
-	uint8_t account_key[32], list[CHQ_DEVICE_LIST_MAX], prekey[CHQ_PREKEY_LEN];
+	bool disabled;
+	uint8_t account_key[32], list[CHQ_DEVICE_LIST_MAX];
 	size_t list_len;
-	bool has_keys;
-	struct sim_session *session;
+	bool has_keys; /* a list and a prekey */
+	struct sim_device device[SIM_DEVICES];
 };
 
 struct sim {
@@ -112,6 +125,7 @@ struct sim {
 	uint32_t epoch;
 	uint64_t contacts_version;
 	bool down;	     /* the relay answers nothing */
+	bool keep_revoked;   /* nothing is done about devices that are revoked */
 	bool control_down;   /* frames are forwarded, nothing else is answered */
 	uint64_t grant_good; /* grants other than this are refused; 0 = any but 0 */
 	int too_fast;	     /* so many frames are refused as too fast */
@@ -124,6 +138,8 @@ struct sim {
 	bool (*on_forward)(struct sim *s, uint64_t to, struct chq_frame_hdr *h, uint8_t *payload,
 			   uint16_t *len); /* false: not forwarded */
 	void (*on_keys)(struct sim *s, Chasqui__KeysReply *reply);
+	void (*on_offered)(struct sim *s, Chasqui__DeviceOffered *m);
+	void (*on_sealed)(struct sim *s, Chasqui__DeviceSealed *m);
 	void (*on_contact)(struct sim *s, Chasqui__Contact *k);
 	void (*on_welcome)(struct sim *s, struct chq_welcome_body *b, uint8_t *version);
 	void (*on_datagram)(struct sim *s, sim_addr to, const uint8_t *buf, size_t len);
@@ -142,6 +158,8 @@ uint32_t sim_random(struct sim *s, uint32_t below);
 void sim_send(struct sim *s, sim_addr from, sim_addr to, const void *data, size_t len);
 /* Open client i (0 is alice, 1 bob, …), whose home persists; give the password if asked. */
 struct chq_client *sim_open(struct sim *s, int i);
+/* Open it as a further device of account @who. */
+struct chq_client *sim_open_as(struct sim *s, int i, int who);
 void sim_close(struct sim *s, int i);
 /* As kill -9: nothing is said, nothing saved. */
 void sim_kill(struct sim *s, int i);
@@ -162,7 +180,6 @@ uint64_t sim_stat(struct sim *s, int i, enum chq_stat stat);
 /* relay.c */
 void relay_init(struct sim *s);
 void relay_input(struct sim *s, sim_addr from, uint8_t *buf, size_t len);
-struct sim_session *relay_session_of(struct sim *s, int account);
 void relay_send_frame(struct sim *s, struct sim_session *to, const struct chq_frame_hdr *h,
 		      const void *payload, size_t len);
 void relay_send_control(struct sim *s, struct sim_session *to, const void *body, size_t len);
@@ -174,3 +191,5 @@ uint64_t relay_grant(struct sim *s, int from, int to);
 /* relay_control.c */
 void relay_control(struct sim *s, struct sim_session *x, const uint8_t *buf, size_t len);
 void relay_push_presence(struct sim *s, int about, bool online);
+/* A push, numbered, to one session. */
+void relay_push(struct sim *s, struct sim_session *x, Chasqui__Push *push);

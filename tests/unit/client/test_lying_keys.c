@@ -200,7 +200,7 @@ hand_out_old_prekey(struct sim *s, Chasqui__KeysReply *r)
 {
 	(void)s;
 	if (r->account == before.id)
-		r->prekey[0]->prekey.data = before.prekey;
+		r->prekey[0]->prekey.data = before.device[0].prekey;
 }
 
 static void

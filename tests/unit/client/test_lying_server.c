@@ -271,7 +271,7 @@ a_message_sent_to_another_person_is_not_shown(void **state)
 	assert_int_equal(s->client[1].shown_count, 1);
 	relay_send_frame(s, relay_session_of(s, 2), &kept_hdr, kept, kept_len);
 	/* The same with a prekey that Carol has: it was still not sealed for her. */
-	memcpy(kept, s->account[2].prekey + 16 + 8 + 1, 4);
+	memcpy(kept, s->account[2].device[0].prekey + 16 + 8 + 1, 4);
 	relay_send_frame(s, relay_session_of(s, 2), &kept_hdr, kept, kept_len);
 	sim_run(s, 5000);
 	assert_int_equal(sim_stat(s, 2, CHQ_STAT_DROP_PREKEY), 1);
@@ -292,7 +292,7 @@ a_message_sent_back_to_its_author_is_not_shown(void **state)
 	assert_true(sim_until(s, alice_has_receipt, 5000));
 	relay_send_frame(s, relay_session_of(s, 0), &kept_hdr, kept, kept_len);
 	kept_hdr.party = CHQ_PARTY(CHQ_KIND_ACCOUNT, 1, sim_account_of(1));
-	memcpy(kept, s->account[0].prekey + 16 + 8 + 1, 4);
+	memcpy(kept, s->account[0].device[0].prekey + 16 + 8 + 1, 4);
 	relay_send_frame(s, relay_session_of(s, 0), &kept_hdr, kept, kept_len);
 	sim_run(s, 5000);
 	assert_int_equal(sim_stat(s, 0, CHQ_STAT_DROP_PREKEY), 1);
@@ -331,7 +331,7 @@ a_receipt_that_the_relay_makes_is_not_believed(void **state)
 	id = sim_say(s, 0, 1, "is it there?");
 	sim_run(s, 1000);
 	/* The best that it can do without IK of Bob: alice's real prekey, an E of its own. */
-	memcpy(payload, s->account[0].prekey + 16 + 8 + 1, 4);
+	memcpy(payload, s->account[0].device[0].prekey + 16 + 8 + 1, 4);
 	chq_x25519_keypair(&eph);
 	memcpy(payload + 4, eph.public, 32);
 	h.message = id + 1;
@@ -394,7 +394,7 @@ a_receipt_from_somebody_else_is_ignored(void **state)
 	id = sim_say(s, 0, 1, "for bob");
 	sim_run(s, 1000);
 	s->on_forward = NULL;
-	s->account[1].session = NULL; /* it does not come later either */
+	s->account[1].device[0].session = NULL; /* it does not come later either */
 	alice = chq_peer_find(carol, sim_account_of(0));
 	assert_non_null(alice);
 	chq_receipt_add(carol, chq_peer_dev(alice, 1), id);

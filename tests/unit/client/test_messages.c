@@ -187,7 +187,7 @@ after_a_failed_message_the_next_one_is_shown_at_once(void **state)
 	sim_say(s, 0, 1, "one");
 	assert_true(sim_until(s, bob_has_all, 5000));
 	sim_close(s, 1);
-	s->account[1].session = NULL;
+	s->account[1].device[0].session = NULL;
 	sim_say(s, 0, 1, "lost");
 	sim_say(s, 0, 1, "lost too");
 	assert_true(sim_until(s, alice_has_failed, 5000));
