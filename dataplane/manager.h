@@ -65,6 +65,7 @@ struct chq_manager {
 	uint64_t now_ns; /* of this round */
 	uint32_t now_s;
 	uint64_t next_tick_ns, next_second_ns;
+	uint64_t next_full_ns; /* when the log may say again that the tables are full */
 	struct chq_manager_load load[CHQ_TABLE_WORKERS_MAX];
 	uint64_t count[CHQ_C__COUNT];
 	struct chq_link link;
@@ -153,6 +154,9 @@ void chq_manager_worn(struct chq_manager *m, struct chq_dp_ref ref, const struct
 
 /** manager_session.c: a NEW session's first valid frame was seen: publish it and tell control. */
 void chq_manager_confirm(struct chq_manager *m, struct chq_dp_ref ref);
+
+/** manager_session.c: a session was refused for want of room in the tables: the log says so, not more often than in ten seconds. */
+void chq_manager_full(struct chq_manager *m);
 
 /** manager_session.c: a session that is a receiver now came over a socket: let its path name the next hop, for the program. */
 void chq_manager_next_hop(const struct chq_manager *m, struct chq_dp_ref ref);

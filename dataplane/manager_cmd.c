@@ -72,6 +72,8 @@ cmd_session_open(struct chq_manager *m, const void *msg)
 
 	if (!rc)
 		rc = chq_session_open(m->t, c, m->now_ns, &ref);
+	if (rc == CHQ_EFULL)
+		chq_manager_full(m);
 	chq_msg_opened(&out, c->h.req, ref, rc);
 	chq_link_keep(&m->link, &out);
 }
@@ -84,6 +86,8 @@ cmd_session_login(struct chq_manager *m, const void *msg)
 
 	if (!rc)
 		chq_manager_next_hop(m, c->ref);
+	else if (rc == CHQ_EFULL)
+		chq_manager_full(m);
 	answer_done(m, msg, rc);
 }
 

@@ -1,11 +1,14 @@
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "dataplane/atomic.h"
 #include "dataplane/manager.h"
 #include "dataplane/manager_msg.h"
 #include "dataplane/path.h"
+
+#define FULL_SAID_NS (10 * CHQ_NS_PER_SEC)
 
 void
 chq_manager_event(struct chq_manager *m, struct chq_dp_ref ref, uint32_t kind, uint64_t ident,
@@ -20,6 +23,22 @@ chq_manager_event(struct chq_manager *m, struct chq_dp_ref ref, uint32_t kind, u
 }
 
 void
+chq_manager_full(struct chq_manager *m)
+{
+	const struct chq_tables *t = m->t;
+
+	if (m->now_ns < m->next_full_ns)
+		return;
+	m->next_full_ns = m->now_ns + FULL_SAID_NS;
+	CHQ_LOG_WARN(
+		"sessions-refused",
+		"sessions=%u of=%u unconfirmed=%u accounts=%u accounts_of=%u "
+		"advice=\"dataplane.sessions and dataplane.accounts say how many there can be\"",
+		(unsigned)t->used, (unsigned)t->header->sessions, (unsigned)t->unconfirmed,
+		(unsigned)t->accounts, (unsigned)t->header->accounts);
+}
+
+void
 chq_manager_confirm(struct chq_manager *m, struct chq_dp_ref ref)
 {
 	const struct chq_session *s = chq_session_at(m->t, ref);
@@ -28,8 +47,7 @@ chq_manager_confirm(struct chq_manager *m, struct chq_dp_ref ref)
 	int rc = chq_session_confirm(m->t, ref, m->now_ns, &replaced);
 
 	if (rc == CHQ_EFULL)
-		CHQ_LOG_DEBUG("confirm-refused", "slot=%u reason=\"account table is full\"",
-			      (unsigned)ref.slot);
+		chq_manager_full(m);
 	if (rc)
 		return;
 	chq_manager_count_one(m, CHQ_C_CONFIRM);

@@ -118,6 +118,24 @@ def without_lock_file(d):
              "both are refused too when the lock file is gone: nobody else works on the tables")  # fmt: skip
 
 
+def beyond_the_accounts(program, net, srv):
+    """One account more than are configured."""
+    d = dp.Dataplane(program, srv, "socket", accounts=64)
+    try:
+        control = dp.Control(d.start())
+        first, more = dp.Client(net, srv, "127.0.0.1"), dp.Client(net, srv, "127.0.0.1")
+        first.log_in(control, 3000)
+        codes = [control.log_in(first.path, 3000 + n, more) for n in range(1, 65)]
+        dp.check(codes[:-1] == [0] * 63 and codes[-1] < 0 and dp.chat(first, first, 2),
+                 "as many accounts as configured log in, one more is refused, and the others go on")
+        dp.check("event=sessions-refused" in d.text() and "accounts=64 accounts_of=64" in d.text(),
+                 "the log says what is full, and what to set")
+        for client in (first, more):
+            client.close()
+    finally:
+        d.close()
+
+
 def scenario(program, workers, tables):
     net, d = dp.Net(), None
     try:
@@ -142,6 +160,8 @@ def scenario(program, workers, tables):
         d.stop()
         dp.check(d.call("detach").returncode == 0, "detach works while none runs")
         left = [n for n in os.listdir(d.dir) if n.startswith("tables-") and os.listdir(f"{d.dir}/{n}")]
+        if workers == 1:
+            beyond_the_accounts(program, net, srv)
         dp.check(not left and not os.path.exists(f"{d.bpffs}/{d.instance}"), "detach leaves no table")
     except BaseException:
         if d:

@@ -288,7 +288,7 @@ class Dataplane:
 # --- control's end of the dataplane's socket ---
 
 DP_VERSION = 3
-DP_HELLO, DP_SERVER_SET, DP_SESSION_OPEN, DP_DGRAM_TX, DP_DUMP = 1, 2, 4, 9, 3
+DP_HELLO, DP_SERVER_SET, DP_DUMP, DP_SESSION_OPEN, DP_SESSION_LOGIN, DP_DGRAM_TX = 1, 2, 3, 4, 5, 9
 DP_INFO, DP_SESSION_INFO, DP_DUMP_END, DP_SESSION_OPENED, DP_DONE, DP_HELLO_RX, DP_EVENT = 64, 65, 66, 67, 68, 69, 72
 PATH_LEN = 32
 
@@ -333,14 +333,25 @@ class Control:
             if struct.unpack_from("<H", msg)[0] == kind:
                 return msg[8:]
 
+    def log_in(self, path, account, client):
+        """A session that begins as a guest's and is logged in then: a receiver without any frame. The dataplane's code."""
+        slot, gen = self.open_slot(path, 0, client)
+        self.send(DP_SESSION_LOGIN, struct.pack("<IHHQ", slot, gen, 0, account) + client.grant_key
+                  + struct.pack("<4BI4H", 1, 1, 1, 0, 3600, 0, 0, 0, 0))  # fmt: skip
+        client.slot, client.account, client.seq = slot, account, 0
+        return struct.unpack_from("<i", self.wait(DP_DONE))[0]
+
     def open_session(self, path, account, client):
+        return self.open_slot(path, account, client)[0]
+
+    def open_slot(self, path, account, client):
         self.send(DP_SESSION_OPEN,
                   path + client.tag_out + client.tag_in + secrets.token_bytes(64) + client.grant_key
-                  + struct.pack("<Q4B3I", account, 1, 1, 1, 0, 60, 3600, 0) + bytes(16))  # fmt: skip
-        slot, _, _, err, _ = struct.unpack("<IHHiI", self.wait(DP_SESSION_OPENED))
+                  + struct.pack("<Q4B3I", account, account != 0, 1, account != 0, 0, 60, 3600, 0) + bytes(16))  # fmt: skip
+        slot, gen, _, err, _ = struct.unpack("<IHHiI", self.wait(DP_SESSION_OPENED))
         if err:
             raise AssertionError(f"session refused: {err}")
-        return slot
+        return slot, gen
 
     def close(self):
         self.sock.close()

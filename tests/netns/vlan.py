@@ -19,7 +19,6 @@ import raw
 
 TCI, PORT, OWN, SERVER = 5 | 3 << 13, 40123, "10.77.1.5", "10.77.1.1"  # VLAN 5, priority 3
 SOL_PACKET, PACKET_AUXDATA, VLAN_VALID = 263, 8, 1 << 4
-DP_SESSION_LOGIN = 5
 
 
 class Tagged:
@@ -72,16 +71,7 @@ def open_logged_in(control, client, like, account):
     """A session in the VLAN that control knows already; @like: the path of one on the same cable in none."""
     path = bytes(10) + b"\xff\xff" + socket.inet_aton(OWN)
     path += struct.pack("<H", PORT) + like[18:20] + struct.pack("<H", TCI) + like[22:24] + client.sock.mac + bytes(2)
-    client.account, client.seq = 0, 0
-    control.send(dp.DP_SESSION_OPEN, path + client.tag_out + client.tag_in + bytes(64) + client.grant_key
-                 + struct.pack("<Q4B3I", 0, 0, 1, 0, 0, 60, 3600, 0) + bytes(16))
-    client.slot, gen, _, err, _ = struct.unpack("<IHHiI", control.wait(dp.DP_SESSION_OPENED))
-    assert err == 0
-    control.send(DP_SESSION_LOGIN, struct.pack("<IHHQ", client.slot, gen, 0, account) + client.grant_key
-                 + struct.pack("<4BI4H", 1, 1, 1, 0, 3600, 0, 0, 0, 0))
-    assert struct.unpack_from("<i", control.wait(dp.DP_DONE))[0] == 0
-    client.account = account
-    return client
+    assert control.log_in(path, account, client) == 0
 
 
 def scenario(driver, program):
