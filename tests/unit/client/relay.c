@@ -236,6 +236,12 @@ relay_close_session(struct sim *s, struct sim_session *x)
 	x->used = false;
 }
 
+struct sim_session *
+relay_session_of(struct sim *s, int account)
+{
+	return s->account[account].device[0].session;
+}
+
 uint64_t
 relay_grant(struct sim *s, int from, int to)
 {

@@ -180,6 +180,8 @@ uint64_t sim_stat(struct sim *s, int i, enum chq_stat stat);
 /* relay.c */
 void relay_init(struct sim *s);
 void relay_input(struct sim *s, sim_addr from, uint8_t *buf, size_t len);
+/* Of the account's first device. */
+struct sim_session *relay_session_of(struct sim *s, int account);
 void relay_send_frame(struct sim *s, struct sim_session *to, const struct chq_frame_hdr *h,
 		      const void *payload, size_t len);
 void relay_send_control(struct sim *s, struct sim_session *to, const void *body, size_t len);
