@@ -1,90 +1,16 @@
 #include "dataplane/eth.h"
 
-#include <endian.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "dataplane/eth_sum.h"
 
-#define ETHERTYPE_IPV4	 0x0800
-#define ETHERTYPE_IPV6	 0x86dd
-#define ETHERTYPE_VLAN	 0x8100
-#define PROTO_UDP	 17
-#define IPV4_MORE	 0x2000
-#define IPV4_OFFSET	 0x1fff
-#define IPV4_DONT	 0x4000
-#define TTL		 64
-#define V4_MAPPED_PREFIX UINT64_C(0xffff0000) /* bytes 8..11 of ::ffff:a.b.c.d, in little endian */
-#define V4_MAPPED_MASK	 UINT64_C(0xffffffff)
-
-/*
- * Ones' complement sums of 16-bit words (RFC 1071), in the byte order they have in memory: the sum
- * then goes back into memory as it is. Several may be added before they are folded.
- */
-static inline uint64_t
-sum_of_64(uint64_t two)
-{
-	return (two & 0xffffffff) + (two >> 32);
-}
-
-/* A 16-bit number as it is written in network order. */
-static inline uint64_t
-sum_of_16(uint16_t number)
-{
-	return htobe16(number);
-}
-
-static inline uint64_t
-sum_of(const uint8_t *p, size_t len)
-{
-	uint64_t sum = 0, two;
-	uint32_t word;
-	uint16_t half = 0;
-
-	for (; len >= 8; len -= 8, p += 8) {
-		memcpy(&two, p, 8);
-		sum += sum_of_64(two);
-	}
-	if (len >= 4) {
-		memcpy(&word, p, 4);
-		sum += word;
-		p += 4;
-		len -= 4;
-	}
-	if (len >= 2) {
-		memcpy(&half, p, 2);
-		sum += half;
-		p += 2;
-		len -= 2;
-	}
-	half = 0;
-	if (len > 0)
-		memcpy(&half, p, 1);
-	return sum + half;
-}
-
-static uint16_t
-fold(uint64_t sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
-/* Of what chq_eth_build() may find changed. */
-static uint64_t
-sum_of_header(const uint8_t *dgram, size_t len)
-{
-	return len >= CHQ_FRAME_HDR_LEN ? sum_of(dgram, CHQ_FRAME_HDR_LEN) : sum_of(dgram, len);
-}
-
-static int
-is_v4(uint64_t ip_hi, uint64_t ip_lo)
-{
-	return ip_hi == 0 && (ip_lo & V4_MAPPED_MASK) == V4_MAPPED_PREFIX;
-}
+#define ETHERTYPE_IPV4 0x0800
+#define ETHERTYPE_IPV6 0x86dd
+#define ETHERTYPE_VLAN 0x8100
+#define IPV4_MORE      0x2000
+#define IPV4_OFFSET    0x1fff
 
 /* --- reading --- */
 
@@ -103,7 +29,7 @@ struct layers {
 static uint64_t
 v4_lo(const uint8_t *addr)
 {
-	return (uint64_t)chq_get_le32(addr) << 32 | V4_MAPPED_PREFIX;
+	return (uint64_t)chq_get_le32(addr) << 32 | ETH_V4_PREFIX;
 }
 
 /* Return: ethertype of what follows, l->ip set; 0 if there is nothing that could be ours. */
@@ -139,10 +65,10 @@ parse_ipv4(struct chq_path *src, struct layers *l)
 	total = chq_get_be16(l->ip + 2);
 	frag = chq_get_be16(l->ip + 6);
 	if (head < CHQ_IPV4_HDR_LEN || l->ip_room < head + CHQ_UDP_HDR_LEN ||
-	    total < head + CHQ_UDP_HDR_LEN || l->ip[9] != PROTO_UDP || (frag & IPV4_OFFSET))
+	    total < head + CHQ_UDP_HDR_LEN || l->ip[9] != ETH_PROTO_UDP || (frag & IPV4_OFFSET))
 		return 0;
 	l->fragment = (frag & IPV4_MORE) != 0;
-	l->bad_sum = fold(sum_of(l->ip, head)) != 0xffff;
+	l->bad_sum = eth_fold(eth_sum(l->ip, head)) != 0xffff;
 	l->udp = l->ip + head;
 	l->udp_room = total - head;
 	src->ip_hi = l->dst_hi = 0;
@@ -155,7 +81,7 @@ static int
 parse_ipv6(struct chq_path *src, struct layers *l)
 {
 	if (l->ip_room < CHQ_IPV6_HDR_LEN + CHQ_UDP_HDR_LEN || l->ip[0] >> 4 != 6 ||
-	    l->ip[6] != PROTO_UDP)
+	    l->ip[6] != ETH_PROTO_UDP)
 		return 0;
 	l->ipv6 = 1;
 	l->udp = l->ip + CHQ_IPV6_HDR_LEN;
@@ -208,9 +134,9 @@ source_ok(const struct chq_pkt *p, const struct layers *l)
 		return 0;
 	if (!l->ipv6)
 		return v4 != 0 && v4 != 127 && v4 < 224;
-	if (src->ip_hi == 0 && (src->ip_lo & V4_MAPPED_MASK) == 0)
+	if (src->ip_hi == 0 && (src->ip_lo & ETH_V4_MASK) == 0)
 		return 0; /* ::, ::1 and the obsolete ::a.b.c.d */
-	return !is_v4(src->ip_hi, src->ip_lo) && (src->ip_hi & 0xff) != 0xff;
+	return !eth_is_v4(src->ip_hi, src->ip_lo) && (src->ip_hi & 0xff) != 0xff;
 }
 
 static enum chq_counter
@@ -243,12 +169,12 @@ fill_pkt(struct chq_pkt *p, const struct layers *l)
 	p->ipv6 = l->ipv6;
 	p->dgram = udp + CHQ_UDP_HDR_LEN;
 	p->dgram_len = (uint16_t)(chq_get_be16(udp + 4) - CHQ_UDP_HDR_LEN);
-	p->rx_sum = fold(sum_of(l->ip + (l->ipv6 ? 8 : 12), addresses) + sum_of(udp, 4) +
-			 sum_of_header(p->dgram, p->dgram_len));
+	p->rx_sum = eth_fold(eth_sum(l->ip + (l->ipv6 ? 8 : 12), addresses) + eth_sum(udp, 4) +
+			     eth_sum_header(p->dgram, p->dgram_len));
 }
 
 enum chq_counter
-chq_eth_parse(struct chq_eth_rx *rx, struct chq_pkt *p)
+chq_eth_parse_any(struct chq_eth_rx *rx, struct chq_pkt *p)
 {
 	struct layers l = { 0 };
 	enum chq_counter why;
@@ -295,8 +221,8 @@ find_route(struct route *r, const struct chq_header *h, const struct chq_path *t
 	r->to = to;
 	r->local = &h->local[to->local];
 	r->port = &h->port_info[to->ifidx];
-	r->ipv6 = !is_v4(to->ip_hi, to->ip_lo);
-	if (r->ipv6 == is_v4(r->local->ip_hi, r->local->ip_lo) ||
+	r->ipv6 = !eth_is_v4(to->ip_hi, to->ip_lo);
+	if (r->ipv6 == eth_is_v4(r->local->ip_hi, r->local->ip_lo) ||
 	    (r->local->ip_hi | r->local->ip_lo) == 0)
 		return CHQ_EADDRNOTAVAIL;
 	r->headers = (uint8_t)(CHQ_ETH_HDR_LEN + (to->vlan ? CHQ_VLAN_HDR_LEN : 0) +
@@ -335,14 +261,15 @@ put_ipv4(uint8_t *ip, const struct route *r, uint16_t dgram_len, uint64_t *sum)
 	uint16_t check;
 
 	*sum = (uint64_t)src + dst;
-	check = (uint16_t)~fold(*sum + sum_of_16(0x4500) + sum_of_16(total) + sum_of_16(IPV4_DONT) +
-				sum_of_16(TTL << 8 | PROTO_UDP));
+	check = (uint16_t)~eth_fold(*sum + eth_sum_16(0x4500) + eth_sum_16(total) +
+				    eth_sum_16(ETH_IPV4_DONT) +
+				    eth_sum_16(ETH_TTL << 8 | ETH_PROTO_UDP));
 	chq_put_be16(ip, 0x4500);
 	chq_put_be16(ip + 2, total);
 	chq_put_be16(ip + 4, 0);
-	chq_put_be16(ip + 6, IPV4_DONT);
-	ip[8] = TTL;
-	ip[9] = PROTO_UDP;
+	chq_put_be16(ip + 6, ETH_IPV4_DONT);
+	ip[8] = ETH_TTL;
+	ip[9] = ETH_PROTO_UDP;
 	memcpy(ip + 10, &check, 2);
 	chq_put_le32(ip + 12, src);
 	chq_put_le32(ip + 16, dst);
@@ -354,14 +281,14 @@ put_ipv6(uint8_t *ip, const struct route *r, uint16_t dgram_len, uint64_t *sum)
 {
 	chq_put_be32(ip, UINT32_C(0x60000000));
 	chq_put_be16(ip + 4, (uint16_t)(CHQ_UDP_HDR_LEN + dgram_len));
-	ip[6] = PROTO_UDP;
-	ip[7] = TTL;
+	ip[6] = ETH_PROTO_UDP;
+	ip[7] = ETH_TTL;
 	chq_put_le64(ip + 8, r->local->ip_hi);
 	chq_put_le64(ip + 16, r->local->ip_lo);
 	chq_put_le64(ip + 24, r->to->ip_hi);
 	chq_put_le64(ip + 32, r->to->ip_lo);
-	*sum = sum_of_64(r->local->ip_hi) + sum_of_64(r->local->ip_lo) + sum_of_64(r->to->ip_hi) +
-	       sum_of_64(r->to->ip_lo);
+	*sum = eth_sum_64(r->local->ip_hi) + eth_sum_64(r->local->ip_lo) +
+	       eth_sum_64(r->to->ip_hi) + eth_sum_64(r->to->ip_lo);
 	return ip + CHQ_IPV6_HDR_LEN;
 }
 
@@ -376,14 +303,14 @@ put_headers(uint8_t *l2, const struct route *r, uint16_t dgram_len, uint64_t *su
 	chq_put_be16(udp, r->local->port);
 	chq_put_be16(udp + 2, r->to->port);
 	chq_put_be16(udp + 4, (uint16_t)(CHQ_UDP_HDR_LEN + dgram_len));
-	*sum += sum_of_16(r->local->port) + sum_of_16(r->to->port);
+	*sum += eth_sum_16(r->local->port) + eth_sum_16(r->to->port);
 	return udp;
 }
 
 static void
 put_check(uint8_t *udp, uint64_t sum)
 {
-	uint16_t check = (uint16_t)~fold(sum);
+	uint16_t check = (uint16_t)~eth_fold(sum);
 
 	if (check == 0)
 		check = 0xffff;
@@ -395,8 +322,8 @@ put_check(uint8_t *udp, uint64_t sum)
 static uint64_t
 sum_payload(const uint8_t *dgram, uint16_t len)
 {
-	return sum_of_16(PROTO_UDP) + 2 * sum_of_16((uint16_t)(CHQ_UDP_HDR_LEN + len)) +
-	       sum_of(dgram, len);
+	return eth_sum_16(ETH_PROTO_UDP) + 2 * eth_sum_16((uint16_t)(CHQ_UDP_HDR_LEN + len)) +
+	       eth_sum(dgram, len);
 }
 
 /* The same share of a packet as it was received, without its FRAME header, found by the checksum it
@@ -411,7 +338,7 @@ sum_received(const struct chq_pkt *p)
 }
 
 int
-chq_eth_build(struct chq_pkt *p, const struct chq_header *header, size_t headroom)
+chq_eth_build_any(struct chq_pkt *p, const struct chq_header *header, size_t headroom)
 {
 	uint16_t rx_len = (uint16_t)(chq_get_be16(p->l2 + p->l4_off + 4) - CHQ_UDP_HDR_LEN);
 	size_t before = (size_t)(p->dgram - p->l2);
@@ -425,7 +352,7 @@ chq_eth_build(struct chq_pkt *p, const struct chq_header *header, size_t headroo
 	if (headroom + before < r.headers)
 		return CHQ_ENOBUFS;
 	if (rx_len == p->dgram_len)
-		rest = sum_received(p) + sum_of_header(p->dgram, rx_len);
+		rest = sum_received(p) + eth_sum_header(p->dgram, rx_len);
 	else
 		rest = sum_payload(p->dgram, p->dgram_len);
 	p->l2 = p->dgram - r.headers;

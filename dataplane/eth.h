@@ -49,6 +49,9 @@ struct chq_eth_rx {
  */
 enum chq_counter chq_eth_parse(struct chq_eth_rx *rx, struct chq_pkt *p);
 
+/** chq_eth_parse_any() - the same, of packets of every form: chq_eth_parse() knows the common one by itself. */
+enum chq_counter chq_eth_parse_any(struct chq_eth_rx *rx, struct chq_pkt *p);
+
 /**
  * chq_eth_build() - write the headers that take p->dgram to p->out, in front of it, in place.
  * @header:   local addresses and ports.
@@ -63,6 +66,9 @@ enum chq_counter chq_eth_parse(struct chq_eth_rx *rx, struct chq_pkt *p);
  * hop); CHQ_ENOBUFS (not enough headroom). On failure nothing is written. Thread: any.
  */
 int chq_eth_build(struct chq_pkt *p, const struct chq_header *header, size_t headroom);
+
+/** chq_eth_build_any() - the same, likewise. */
+int chq_eth_build_any(struct chq_pkt *p, const struct chq_header *header, size_t headroom);
 
 /**
  * chq_eth_make() - a whole new packet around a copy of a datagram.
