@@ -47,11 +47,12 @@ status_store(struct control *ctl)
 	struct store_stats st;
 
 	store_stats_get(ctl->store, &st);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "jobs", (json_int_t)st.jobs,
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "jobs", (json_int_t)st.jobs,
 			 "jobs_failed", (json_int_t)st.jobs_failed, "jobs_refused",
 			 (json_int_t)st.jobs_refused, "commits", (json_int_t)st.commits,
 			 "commits_failed", (json_int_t)st.commits_failed, "map_bytes",
-			 (json_int_t)st.map_bytes);
+			 (json_int_t)st.map_bytes, "used_bytes", (json_int_t)st.used_bytes,
+			 "map_max_bytes", (json_int_t)ctl->conf->store.map_max_bytes);
 }
 
 static json_t *

@@ -15,9 +15,24 @@ static const struct chq_ctl_opt opts_stats[] = {
 	{ NULL, NULL, NULL, 0 },
 };
 
+static const struct chq_ctl_opt opts_watch[] = {
+	{ "interval", "S",      "seconds between looks, 1 to 3600 (default 2)", VALUE },
+	{ "count",    "N",      "end after so many", VALUE },
+	{ NULL, NULL, NULL, 0 },
+};
+
+static const struct chq_ctl_opt opts_check[] = {
+	{ "format",   "FORM",   "nagios (its exit status too), prometheus or json", VALUE },
+	{ NULL, NULL, NULL, 0 },
+};
+
 const struct chq_ctl_verb chq_verbs_server[] = {
 	{ "status", "show", 0, 0, CHQ_CTL_READ, CHQ_CTL_CONTROL, "",
 	  "whether the server is well, and what it does", chq_opts_none },
+	{ "status", "watch", 0, 0, CHQ_CTL_READ, CHQ_CTL_LOCAL, "",
+	  "sessions, frames, drops and logins as they go on; q ends", opts_watch },
+	{ "status", "check", 0, 0, CHQ_CTL_READ, CHQ_CTL_LOCAL, "",
+	  "is it well? For monitoring", opts_check },
 
 	{ "conf", "check", 0, 1, CHQ_CTL_READ, CHQ_CTL_LOCAL, "[file]",
 	  "check a configuration and print what is in effect", chq_opts_none },

@@ -11,7 +11,7 @@ static const struct chq_ctl_opt opts_user_add[] = {
 static const struct chq_ctl_opt opts_set[] = {
 	{ "login",    "LOGIN",  "another login name; number, friends and history stay", VALUE },
 	{ "name",     "TEXT",   "name shown to others", VALUE },
-	{ "title",    "TEXT",   "position", VALUE },
+	{ "title",    "TEXT",   "position in the organisation", VALUE },
 	{ "phone",    "TEXT",   "telephone number", VALUE },
 	{ "mail",     "TEXT",   "mail address", VALUE },
 	{ "avatar",   "TEXT",   "reference to a picture", VALUE },

@@ -235,7 +235,7 @@ take(struct reading *r, const char *word)
 	return word[1] == '-' ? take_long(r, word + 2) : take_letters(r, word + 1);
 }
 
-/* "chasquictl status": a noun whose only verb just shows something needs no verb. */
+/* "chasquictl status": a noun whose verbs all just show something needs none, if one is called so. */
 static void
 guess_verb(struct reading *r)
 {
@@ -246,9 +246,9 @@ guess_verb(struct reading *r)
 
 		if (strcmp(v->noun, r->noun) != 0)
 			continue;
-		if (only || v->class != CHQ_CTL_READ || v->argc_min)
+		if (v->class != CHQ_CTL_READ || v->argc_min)
 			return;
-		only = v;
+		only = !strcmp(v->verb, "show") ? v : only;
 	}
 	r->a->verb = only;
 }

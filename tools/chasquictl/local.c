@@ -12,6 +12,7 @@
 #include "tools/chasquictl/help.h"
 #include "tools/chasquictl/policy_test.h"
 #include "tools/chasquictl/secret.h"
+#include "tools/chasquictl/watch.h"
 
 #define WORDS_MAX 32 /* of a command line that is made here */
 
@@ -180,10 +181,16 @@ static const struct handler {
 	const char *noun, *verb;
 	int (*fn)(const struct tool_args *a, const struct tool_out *o, struct chq_ctl_error *e);
 } handlers[] = {
-	{ "completion", "", completion },	{ "conf", "check", conf_check },
-	{ "dp", "detach", dp_detach },		{ "init", "", init },
-	{ "policy", "test", tool_policy_test }, { "store", "restore", store_verb },
-	{ "store", "compact", store_verb },	{ "version", "", version },
+	{ "completion", "", completion },
+	{ "conf", "check", conf_check },
+	{ "dp", "detach", dp_detach },
+	{ "init", "", init },
+	{ "policy", "test", tool_policy_test },
+	{ "store", "restore", store_verb },
+	{ "store", "compact", store_verb },
+	{ "version", "", version },
+	{ "status", "watch", tool_status_watch },
+	{ "status", "check", tool_status_check },
 };
 
 static const struct handler *

@@ -143,7 +143,7 @@ wrong_values_of_common_options_are_refused(void **state)
 	assert_int_equal(PARSE("--timeout", "0", "user", "list"), CHQ_EUSAGE);
 	assert_int_equal(PARSE("--timeout", "-1", "user", "list"), CHQ_EUSAGE);
 	assert_int_equal(PARSE("--timeout", "3s", "user", "list"), CHQ_EUSAGE);
-	assert_int_equal(PARSE("--timeout", "3601", "user", "list"), CHQ_EUSAGE);
+	assert_int_equal(PARSE("--timeout", "86401", "user", "list"), CHQ_EUSAGE);
 	assert_int_equal(PARSE("user", "list", "-x"), CHQ_EUSAGE);
 	assert_int_equal(PARSE("user", "list", "--nosuch"), CHQ_EUSAGE);
 	assert_int_equal(PARSE("user", "list", "-s"), CHQ_EUSAGE);
