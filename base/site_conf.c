@@ -210,6 +210,17 @@ static const struct chq_conf_key site_keys[] = {
 	{ "groups.copies_per_second", CHQ_CONF_U32, AT(groups.copies_per_second), 1, 10000000, "20000",
 	  "Copies that one sender's frames to groups may make; at once one frame to the largest group", NULL, NULL },
 
+	{ "mailbox.messages", CHQ_CONF_U32, AT(mailbox.messages), 1, 10000000, "10000",
+	  "Messages that wait for one device; more are refused", NULL, NULL },
+	{ "mailbox.bytes", CHQ_CONF_BYTES, AT(mailbox.bytes), KIB(2), GIB(64), "16MiB",
+	  "The same in bytes", NULL, NULL },
+	{ "mailbox.sender_messages", CHQ_CONF_U32, AT(mailbox.sender_messages), 1, 10000000, "4000",
+	  "Messages of one account that wait, in all mailboxes together; below mailbox.messages nobody fills another's alone", NULL, NULL },
+	{ "mailbox.total", CHQ_CONF_BYTES, AT(mailbox.total_bytes), MIB(1), GIB(8192), "16GiB",
+	  "Bytes that wait in all mailboxes, 128 more for each message", NULL, NULL },
+	{ "mailbox.days", CHQ_CONF_U32, AT(mailbox.days), 1, 3650, "30",
+	  "Age at which a message that was not fetched is deleted", NULL, NULL },
+
 	{ "store.map_size", CHQ_CONF_BYTES, AT(store.map_size_bytes), MIB(1), GIB(1024), "256MiB",
 	  "Database at first; it grows by itself", NULL, NULL },
 	{ "store.map_max", CHQ_CONF_BYTES, AT(store.map_max_bytes), MIB(1), GIB(16384), "64GiB",
@@ -274,6 +285,13 @@ check_site(const void *conf, const char **path)
 	*path = "store.map_size";
 	if (c->store.map_size_bytes > c->store.map_max_bytes)
 		return "at most store.map_max is expected";
+	*path = "mailbox.sender_messages";
+	if (c->mailbox.sender_messages > c->mailbox.messages)
+		return "at most mailbox.messages is expected";
+	*path = "mailbox.total";
+	if (c->mailbox.total_bytes > c->store.map_max_bytes / 2)
+		return "at most half of store.map_max is expected, else mail leaves no room for "
+		       "anything else";
 	return check_dataplane(c, path);
 }
 

@@ -87,6 +87,13 @@ struct chq_site_conf {
 		bool share_addresses;
 	} p2p;
 	struct {
+		uint32_t messages;
+		uint64_t bytes;
+		uint32_t sender_messages;
+		uint64_t total_bytes;
+		uint32_t days;
+	} mailbox;
+	struct {
 		bool departments;
 		uint32_t history;
 		uint32_t keep;

@@ -14,6 +14,7 @@
 #include "control/group.h"
 #include "control/life.h"
 #include "control/login.h"
+#include "control/mail.h"
 #include "control/metrics.h"
 #include "control/push.h"
 #include "control/store_open.h"
@@ -40,6 +41,7 @@ const struct control_timing control_timing_default = {
 	.confirm_ms = 30000,
 	.hello_keep_ms = 10000,
 	.enroll_ms = 1500, /* with all else, the client has its answer within 2 s */
+	.mail_age_ms = 3600000,
 	.tick_ms = 250,
 };
 
@@ -71,6 +73,7 @@ control_tick(evutil_socket_t fd, short what, void *arg)
 	groups_tick(ctl, now_ms);
 	life_tick(ctl, now_ms);
 	login_tick(ctl, now_ms);
+	mail_tick(ctl, now_ms);
 	apps_tick(ctl);
 	ctl_server_tick(ctl->ctl, now_ms);
 	ctl_store_tick(ctl, now_ms);
@@ -120,6 +123,7 @@ control_tables_init(struct control *ctl)
 	const struct chq_conf_rate *address = &ctl->conf->limits.login_failures_per_address;
 
 	sessions_init(&ctl->sessions);
+	mail_init(ctl);
 	chq_list_init(&ctl->tasks);
 	chq_list_init(&ctl->pushing);
 	chq_list_init(&ctl->enrolling);
@@ -137,6 +141,7 @@ control_tables_deinit(struct control *ctl)
 	hello_cache_deinit(&ctl->hellos);
 	views_deinit(&ctl->views);
 	sessions_deinit(&ctl->sessions);
+	mail_deinit(ctl);
 }
 
 static int

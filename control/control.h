@@ -20,6 +20,7 @@
 #include "control/keys.h"
 #include "control/limits.h"
 #include "control/loop.h"
+#include "control/mail.h"
 #include "control/pool.h"
 #include "control/session.h"
 #include "control/view.h"
@@ -42,6 +43,7 @@ struct control_timing {
 	unsigned confirm_ms; /* a session that is logged in by its device waits so long for a frame */
 	unsigned hello_keep_ms;
 	unsigned enroll_ms; /* a login waits so long for the store to write its device */
+	unsigned mail_age_ms; /* how often mailboxes are looked through for what is too old */
 	unsigned tick_ms;   /* how often what is due is looked for */
 };
 
@@ -91,6 +93,7 @@ struct control {
 
 	struct sessions sessions;
 	struct chq_list pushing; /* sessions with pushes that are not acknowledged */
+	struct mail mail;
 	struct views views;
 	struct apps *apps; /* app.h */
 	struct groups *groups; /* group.h */

@@ -34,6 +34,21 @@
 	X(PUNT_OFFLINE,     "punt_offline",     "frames answered by NOTICE offline")       \
 	X(PUNT_UNKNOWN,     "punt_unknown",     "frames answered by NOTICE unknown")       \
 	X(PUNT_KEY,         "punt_key",         "good grants refused: key given again")    \
+	X(MAIL_STORED,      "mail_stored",      "frames stored in mailboxes")              \
+	X(MAIL_AGAIN,       "mail_again",       "frames that waited there already")        \
+	X(MAIL_HANDED,      "mail_handed",      "frames handed on by control at once")     \
+	X(MAIL_SENT,        "mail_sent",        "frames sent out of mailboxes")            \
+	X(MAIL_SENT_AGAIN,  "mail_sent_again",  "the same, sent again")                    \
+	X(MAIL_DELIVERED,   "mail_delivered",   "acknowledged by their device")            \
+	X(MAIL_EXPIRED,     "mail_expired",     "deleted by age")                          \
+	X(MAIL_DROPPED,     "mail_dropped",     "deleted with their device or by operators") \
+	X(MAIL_BOX_FULL,    "mail_box_full",    "refused, mailbox full")                   \
+	X(MAIL_SENDER_FULL, "mail_sender_full", "refused, sender has too many waiting")    \
+	X(MAIL_ALL_FULL,    "mail_all_full",    "refused, mailbox.total reached")          \
+	X(MAIL_DISK_FULL,   "mail_disk_full",   "refused, too little room on the disk")    \
+	X(MAIL_NO_DEVICE,   "mail_no_device",   "refused, device not enrolled")            \
+	X(MAIL_FAILED,      "mail_failed",      "not written, by a failure of the store")  \
+	X(MAIL_BUSY,        "mail_busy",        "dropped, too many to be written at once") \
 	X(GROUP_SAID,       "group_said",       "frames to groups that got their order")    \
 	X(GROUP_SAID_AGAIN, "group_said_again", "copies of these, told their order again")  \
 	X(GROUP_DENIED,     "group_denied",     "frames to groups answered by unknown")     \

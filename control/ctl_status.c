@@ -5,6 +5,7 @@
 #include "control/control.h"
 #include "control/ctl_common.h"
 #include "control/ctl_verbs.h"
+#include "store/reader.h"
 #include "store/store.h"
 
 static const char *const counter_names[] = {
@@ -68,6 +69,24 @@ status_sessions(const struct control *ctl)
 }
 
 static json_t *
+status_mailboxes(struct control *ctl)
+{
+	struct store_mail_sum sum = { .messages = 0 };
+	struct store_txn *txn;
+	int delivering = 0;
+
+	if (store_read_begin(ctl->reader, &txn) == 0) {
+		store_mail_total(txn, &sum);
+		store_read_end(ctl->reader);
+	}
+	CHQ_LIST_FOREACH(it, &ctl->mail.delivering)
+		delivering++;
+	return json_pack("{s:I, s:I, s:i, s:i, s:b}", "messages", (json_int_t)sum.messages, "bytes",
+			 (json_int_t)sum.bytes, "to_write", (int)ctl->mail.queued, "delivering",
+			 delivering, "disk_low", ctl->mail.disk_low);
+}
+
+static json_t *
 status_counters(const struct control *ctl)
 {
 	json_t *counters = json_object();
@@ -84,13 +103,14 @@ ctl_status_show(struct ctl_call *call)
 	struct control *ctl = call->ctl;
 	uint64_t now = chq_wall_ms();
 	bool cert = ctl->keys.cert.not_before_ms <= now && now < ctl->keys.cert.not_after_ms;
-	json_t *data = json_pack("{s:b, s:I, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "well",
+	json_t *data = json_pack("{s:b, s:I, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "well",
 				 ctl->dp.ready && cert, "server", (json_int_t)ctl->conf->server.id,
 				 "name", ctl->conf->server.name, "epoch", (json_int_t)ctl->epoch,
 				 "started", ctl_time(ctl->started_ms), "certificate_until",
 				 ctl_time(ctl->keys.cert.not_after_ms), "dataplane",
 				 status_dataplane(ctl), "sessions", status_sessions(ctl), "store",
-				 status_store(ctl), "counters", status_counters(ctl));
+				 status_store(ctl), "mailboxes", status_mailboxes(ctl), "counters",
+				 status_counters(ctl));
 
 	ctl_answer(call, data, NULL);
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "control/life.h"
+#include "control/mail.h"
 #include "control/mutation.h"
 #include "control/push.h"
 #include "proto/e2e_account.h"
@@ -410,6 +411,7 @@ devices_revoke_after(struct control *ctl, const struct mutation *m)
 	life_close_account(ctl, m->account, m->result.device, NULL, NULL);
 	if (m->result.version)
 		devices_changed(ctl, m->account, m->device, m->result.version);
+	mail_device_gone(ctl, m->account, m->result.device);
 }
 
 void

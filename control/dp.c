@@ -10,6 +10,7 @@
 #include "control/group.h"
 #include "control/handshake.h"
 #include "control/life.h"
+#include "control/mail.h"
 #include "control/presence.h"
 #include "control/punt.h"
 #include "control/push.h"
@@ -113,6 +114,7 @@ dp_adopt(struct control *ctl, const struct chq_dp_session_info *m, uint32_t gran
 	s->grant_epoch = grant_epoch;
 	dp_send_grant_key(ctl, s->account, grant_epoch);
 	push_contacts_changed(ctl, s, 0, 1 + randombytes_uniform(ctl->timing.resync_ms + 1));
+	mail_open(ctl, s);
 }
 
 static void
@@ -167,6 +169,7 @@ dp_session_known(struct control *ctl, struct session *s, const struct chq_dp_ses
 	} else if (m->state == CHQ_DP_STATE_LINGER && s->state == SESSION_OPEN) {
 		s->state = SESSION_REPLACED;
 		groups_session_gone(s);
+		mail_forget(s);
 		dp_session_times(ctl, s, m);
 	}
 }

@@ -8,6 +8,7 @@
 #include "control/devices.h"
 #include "control/dp_send.h"
 #include "control/group.h"
+#include "control/mail.h"
 #include "control/presence.h"
 #include "control/push.h"
 #include "control/write.h"
@@ -102,6 +103,7 @@ life_replace(struct control *ctl, struct session *s, struct online *o)
 		old->state = SESSION_REPLACED;
 		groups_session_gone(old);
 		session_end_at(&ctl->sessions, old, control_now_ms() + ctl->timing.linger_ms);
+		mail_forget(old);
 		push_replaced(ctl, old, &s->path);
 		control_count(ctl, COUNT_SESSION_REPLACED);
 	}
@@ -122,6 +124,7 @@ life_open(struct control *ctl, struct session *s)
 		     (unsigned long long)s->account, s->device);
 	presence_came(ctl, s->account);
 	devices_opened(ctl, s);
+	mail_open(ctl, s);
 }
 
 void

@@ -11,6 +11,7 @@
 #include "control/dp_send.h"
 #include "control/life.h"
 #include "control/login_keys.h"
+#include "control/mail.h"
 #include "control/push.h"
 #include "control/pwhash.h"
 #include "control/write.h"
@@ -99,6 +100,8 @@ login_answer(struct control *ctl, struct session *s, uint64_t id)
 	struct store_account a;
 	int rc = store_account_read(ctl->reader, s->account, &a);
 
+	if (!rc)
+		rc = mail_waiting(ctl, s->account, s->device, &reply.mailbox);
 	if (rc) {
 		request_fail(ctl, s, id, rc);
 		return;

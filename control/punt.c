@@ -5,6 +5,7 @@
 #include "control/dp_send.h"
 #include "control/grants.h"
 #include "control/group.h"
+#include "control/mail.h"
 #include "control/session.h"
 #include "store/account.h"
 
@@ -54,7 +55,9 @@ punt_frame(struct control *ctl, const struct chq_dp_frame_rx *rx)
 		dp_send_grant_key(ctl, to.id, to.grant_epoch);
 		return;
 	}
-	code = granted ? CHQ_NOTICE_OFFLINE : CHQ_NOTICE_UNKNOWN;
+	code = granted ? mail_frame(ctl, s, rx) : CHQ_NOTICE_UNKNOWN;
+	if (code == 0)
+		return;
 	control_count(ctl, code == CHQ_NOTICE_OFFLINE ? COUNT_PUNT_OFFLINE : COUNT_PUNT_UNKNOWN);
 	dp_send_notice(ctl, s, code, rx->to, rx->message);
 }

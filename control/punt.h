@@ -7,7 +7,8 @@
 struct control;
 
 /*
- * "Offline" to whom has a good grant for an account that may log in, "unknown" to everybody else: who
+ * What a sender may write goes to the mailbox or, if the receiver is there after all, to him. Else:
+ * "offline" to whom has a good grant for an account that may log in, "unknown" to everybody else: who
  * asks without a grant learns nothing, neither by the answer nor by what it costs.
  */
 void punt_frame(struct control *ctl, const struct chq_dp_frame_rx *rx);

@@ -11,6 +11,7 @@
 #include "control/group.h"
 #include "control/life.h"
 #include "control/login.h"
+#include "control/mail.h"
 #include "control/profile.h"
 #include "control/published.h"
 #include "control/push.h"
@@ -144,6 +145,7 @@ request_message(struct control *ctl, struct session *s, const Chasqui__ToServer 
 		for (size_t i = 0; i < m->push_ack->n_number; i++)
 			push_acked(ctl, s, m->push_ack->epoch, m->push_ack->number[i]);
 		break;
+	case CHASQUI__TO_SERVER__BODY_MAIL_ACK: mail_acked(ctl, s, m->mail_ack); break;
 	default: control_count(ctl, COUNT_REQUEST_BAD);
 	}
 }

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "control/group.h"
+#include "control/mail.h"
 #include "control/push.h"
 
 const char *
@@ -53,6 +54,7 @@ session_add(struct sessions *t, struct chq_dp_ref ref)
 	chq_list_init(&s->pushes);
 	chq_list_init(&s->seats);
 	chq_list_init(&s->of_regroup);
+	chq_list_init(&s->of_mail);
 	if (chq_map_put_u64(&t->by_slot, s->slot, s) != 0) {
 		free(s);
 		return NULL;
@@ -71,6 +73,7 @@ session_free(struct sessions *t, struct session *s)
 	t->used--;
 	push_forget(s);
 	groups_session_gone(s);
+	mail_forget(s);
 	session_login_wipe(s);
 	chq_list_del(&s->of_all);
 	chq_list_del(&s->of_account);

@@ -35,6 +35,8 @@ struct session_login {
 	uint32_t retry_after_s;
 };
 
+struct mail_window;
+
 struct session {
 	struct chq_list of_all;
 	struct chq_list of_account;
@@ -62,6 +64,11 @@ struct session {
 	struct chq_list seats; /* in groups, while OPEN */
 	struct chq_list of_regroup;
 	uint64_t groups_version; /* of what it was told; 0: nothing yet */
+
+	/* mail.h's */
+	struct chq_list of_mail;
+	struct mail_window *mail; /* frames under way; NULL: none */
+	uint64_t mail_last;	  /* number taken up last */
 };
 
 /* An account that has sessions. */

@@ -51,13 +51,16 @@ frame_payload(struct chq_manager *m, const struct chq_dp_frame_tx *f, const stru
 	return chq_hop_seal(dgram, f->body_len, m->t->hop[f->ref.slot].out);
 }
 
-/* A NOTICE that names a frame is an answer to it, whoever makes it: all are from one budget. */
+/*
+ * A NOTICE that names a frame is an answer to it, whoever makes it: all are from one budget. But that a
+ * frame was stored is told of each: it was within its sender's quota, which pays for the answer.
+ */
 static bool
 notice_allowed(const struct chq_manager *m, struct chq_session *s, const struct chq_dp_frame_tx *f)
 {
 	const struct chq_quota_class *q = chq_quota_class_of(m->t->header, s);
 
-	return !(f->flags & CHQ_F_NOTICE) || f->party == 0 ||
+	return !(f->flags & CHQ_F_NOTICE) || f->party == 0 || f->app == CHQ_NOTICE_STORED ||
 	       chq_quota_take(&s->notice_tat, m->now_ns, q->notice_ns, q->notice_span_ns);
 }
 

@@ -163,6 +163,13 @@ notices_of_control_that_name_frames_are_from_the_sessions_budget(void **state)
 		sent++;
 	assert_int_equal(sent, 5);
 	assert_int_equal(f->m.count[CHQ_D_NOTICE_LIMIT], 15);
+	/* Each frame that was stored is told of: its sender's quota has paid for it. */
+	notice.app = CHQ_NOTICE_STORED;
+	for (int i = 0; i < 20; i++)
+		fixture_send(f, &notice);
+	for (sent = 0; fixture_sent(f, &item); sent++)
+		;
+	assert_int_equal(sent, 20);
 	/* What is about the session itself is not held up. */
 	notice.party = 0;
 	notice.app = CHQ_NOTICE_REPLACED;
