@@ -19,7 +19,7 @@ HELD = 0.8  # of the rate, or the run is not judged
 class Load:
     """Frames between all clients at a steady rate, from begin to end()."""
 
-    def __init__(self, site, rate, clients, cpu=None, seconds=180):
+    def __init__(self, site, rate, clients, cpu=None, seconds=180, payload=None):
         self.site, self.rate, self.clients = site, rate, clients
         self.record = f"{site.dir}/record"
         self.drops = site.net.cable_drops()
@@ -30,7 +30,8 @@ class Load:
             command += ["chrt", "-f", "1"]  # it sleeps most of the time, but wakes when it must
         command += [site.program["chasqui-load"], "steady", "--dir", f"{site.dir}/load", "--invitation",
                     f"{site.dir}/invitation", "--rate", rate, "--sessions", clients, "--seconds", seconds, "--record",
-                    self.record]  # fmt: skip
+                    self.record, *(["--payload", payload] if payload else [])]  # fmt: skip
+        self.began = time.monotonic_ns()
         with open(f"{site.dir}/load.log", "ab") as log:
             self.proc = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
         self.events = []
@@ -72,13 +73,21 @@ class Load:
     def end(self):
         self.proc.stdin.write("end\n")
         self.proc.stdin.flush()
-        figures = self._event("ended", 30)
+        return self._record(30)
+
+    def end_by_itself(self, seconds):
+        """After its seconds, within @seconds."""
+        return self._record(seconds)
+
+    def _record(self, seconds):
+        figures = self._event("ended", seconds)
         self.proc.wait(timeout=10)
         frames = array.array("Q")
         with open(self.record, "rb") as f:
             frames.frombytes(f.read())
         os.unlink(self.record)
-        return Record(self.rate, figures, frames, self.site.net.cable_drops() - self.drops)
+        log_in_s = (self._event("started", 0)["ns"] - self.began) / 1e9
+        return Record(self.rate, figures, frames, self.site.net.cable_drops() - self.drops, log_in_s)
 
     def kill(self):
         if self.proc.poll() is None:
@@ -121,8 +130,9 @@ class Watch(threading.Thread):
 class Record:
     """What happened to every frame of a run. Times: ns of CLOCK_MONOTONIC."""
 
-    def __init__(self, rate, figures, frames, cable_drops):
+    def __init__(self, rate, figures, frames, cable_drops, log_in_s):
         self.rate, self.figures, self.cable_drops = rate, figures, cable_drops
+        self.frames, self.log_in_s = frames, log_in_s  # the latter: until all clients had their sessions
         self.sent = len(frames) // 2
         self.lost = [frames[i] for i in range(0, len(frames), 2) if not frames[i + 1]]  # when they were sent
         self.first, self.last = frames[0], frames[-2]

@@ -199,7 +199,7 @@ users: {{control: "", dataplane: ""}}
 control: {{group: ""}}
 log: {{level: info}}
 dataplane: {{instance: {self.instance}, driver: {self.driver}, interfaces: {interfaces}, sessions: {max(1024, 32 * clients)},
-  accounts: 1024, hugepages: off, memory: 64MiB, cores: {cores}}}
+  accounts: {max(1024, 2 * clients)}, hugepages: off, memory: 64MiB, cores: {cores}}}
 limits: {{frames_per_second: 100000, bytes_per_second: 100MiB, handshakes_per_second: 5000, handshakes_per_prefix: 5000}}
 """)
 
