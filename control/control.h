@@ -66,6 +66,10 @@ struct control_dp {
 
 struct control {
 	const struct chq_site_conf *conf;
+	/* Set after the start by who has them, else NULL: the same configuration and its file, so that
+	 * ctl_conf.c can take over what has changed. */
+	struct chq_site_conf *conf_live;
+	const char *conf_path;
 	struct chq_conf_limits limits; /* the configuration's, or what `limit set` made of them */
 	struct control_timing timing;
 	struct control_keys keys;

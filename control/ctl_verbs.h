@@ -16,7 +16,7 @@ extern const struct ctl_verb ctl_verbs_app[];
 extern const struct ctl_verb ctl_verbs_group[];
 extern const struct ctl_verb ctl_verbs_status[], ctl_verbs_user[], ctl_verbs_dept[],
 	ctl_verbs_friend[], ctl_verbs_policy[], ctl_verbs_session[], ctl_verbs_limit[],
-	ctl_verbs_audit[], ctl_verbs_store[];
+	ctl_verbs_audit[], ctl_verbs_store[], ctl_verbs_conf[];
 
 /* Handlers by noun: ctl_status.c, ctl_user.c, ctl_dept.c, ctl_dept_show.c, ctl_friend.c,
  * ctl_policy.c, ctl_policy_show.c, ctl_session.c, ctl_limit.c, ctl_user_end.c, ctl_user_set.c,

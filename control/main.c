@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/undumpable.h"
 #include "control/control.h"
+#include "control/ctl_conf.h"
 #include "control/init.h"
 #include "control/keys.h"
 #include "control/store_tool.h"
@@ -60,21 +61,12 @@ static void
 daemon_signal(evutil_socket_t sig, short what, void *arg)
 {
 	struct daemon *d = arg;
-	struct chq_conf_error why;
-	struct chq_site_conf conf;
 
 	(void)what;
-	if (sig != SIGHUP) {
+	if (sig == SIGHUP)
+		ctl_conf_reload(&d->ctl);
+	else
 		event_base_loopbreak(d->base);
-		return;
-	}
-	if (chq_site_conf_load(d->path, &conf, &why) != 0) {
-		CHQ_LOG_ERROR("reload-refused", "why=%s", CHQ_Q(why.text));
-		return;
-	}
-	chq_log_set_level((enum chq_log_level)conf.log.level);
-	chq_site_conf_free(&conf);
-	CHQ_LOG_WARN("reloaded", "note=\"only log.level is taken over without a restart\"");
 }
 
 static void
@@ -183,6 +175,8 @@ daemon_serve(struct daemon *d)
 		fprintf(stderr, "chasqui-control: %s\n", err.text);
 		return rc;
 	}
+	d->ctl.conf_live = &d->conf;
+	d->ctl.conf_path = d->path;
 	CHQ_LOG_INFO("started", "server=%u epoch=%u", d->conf.server.id, d->ctl.epoch);
 	sd_notify(0, "READY=1");
 	event_base_dispatch(d->base);

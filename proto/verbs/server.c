@@ -36,6 +36,10 @@ const struct chq_ctl_verb chq_verbs_server[] = {
 
 	{ "conf", "check", 0, 1, CHQ_CTL_READ, CHQ_CTL_LOCAL, "[file]",
 	  "check a configuration and print what is in effect", chq_opts_none },
+	{ "conf", "diff", 0, 0, CHQ_CTL_READ, CHQ_CTL_CONTROL, "",
+	  "what the file says otherwise than what runs, and what that takes", chq_opts_none },
+	{ "conf", "reload", 0, 0, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "",
+	  "take over from the file what can be; list what takes a restart", chq_opts_none },
 	{ "conf", "show", 0, 0, CHQ_CTL_READ, CHQ_CTL_CONTROL, "",
 	  "print the configuration that the server runs with", chq_opts_none },
 
@@ -47,6 +51,9 @@ const struct chq_ctl_verb chq_verbs_server[] = {
 
 	{ "version", "", 0, 0, CHQ_CTL_READ, CHQ_CTL_LOCAL, "",
 	  "print the version", chq_opts_none },
+
+	{ "log", "level", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<error|warn|info|debug>",
+	  "what chasqui-control logs, until it starts anew", chq_opts_none },
 
 	{ "limit", "show", 0, 0, CHQ_CTL_READ, CHQ_CTL_CONTROL, "",
 	  "show what sessions, accounts and networks may do in a second", chq_opts_none },
