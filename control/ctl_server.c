@@ -38,6 +38,7 @@ struct ctl_client {
 	struct ctl_call *call; /* the one under way, or NULL */
 	uint64_t moved_ms;     /* monotonic: when it last sent or took something */
 	bool half;	       /* it is closed for reading: answer what is there, then end */
+	int handed;	       /* a descriptor that came, for the next request; -1: none */
 	char *in;	       /* CHQ_CTL_REQUEST_MAX bytes */
 	size_t in_used;
 	char *out; /* answer being sent, a line of proto/ctl.h */
@@ -72,6 +73,8 @@ client_free(struct ctl_client *c)
 	event_free(c->readable);
 	event_free(c->writable);
 	close(c->fd);
+	if (c->handed >= 0)
+		close(c->handed);
 	sodium_memzero(c->in, CHQ_CTL_REQUEST_MAX);
 	free(c->in);
 	chq_ctl_line_free(c->out);
@@ -112,6 +115,8 @@ call_free(struct ctl_call *call)
 {
 	if (call->client)
 		call->client->call = NULL;
+	if (call->handed >= 0)
+		close(call->handed);
 	chq_ctl_request_free(&call->req);
 	free(call);
 }
@@ -203,6 +208,20 @@ ctl_refuse(struct ctl_call *call, int err, const char *field, const char *fmt, .
 }
 
 void
+ctl_refuse_with(struct ctl_call *call, int err, json_t *data, const char *fmt, ...)
+{
+	struct chq_ctl_error e = { .err = err };
+	va_list ap;
+	char *line;
+
+	va_start(ap, fmt);
+	vsnprintf(e.message, sizeof(e.message), fmt, ap);
+	va_end(ap);
+	line = chq_ctl_answer_refused(call->req.id, &e, data);
+	call_end(call, line ? line : chq_ctl_answer_error(call->req.id, &e), err);
+}
+
+void
 ctl_refuse_code(struct ctl_call *call, int err, const char *field)
 {
 	ctl_refuse(call, err, field, "%s", chq_strerror(err));
@@ -221,9 +240,12 @@ client_line(struct ctl_client *c, const char *line, size_t len)
 		client_free(c);
 		return;
 	}
-	*call = (struct ctl_call){
-		.ctl = c->door->srv->ctl, .client = c, .uid = c->uid, .pid = c->pid
-	};
+	*call = (struct ctl_call){ .ctl = c->door->srv->ctl,
+				   .client = c,
+				   .uid = c->uid,
+				   .pid = c->pid,
+				   .handed = c->handed };
+	c->handed = -1;
 	c->call = call;
 	control_count(call->ctl, COUNT_CTL_REQUEST);
 	rc = chq_ctl_request_parse(line, len, c->door->read_only, &call->req, &e);
@@ -294,12 +316,47 @@ client_next(struct ctl_client *c)
 	free(line);
 }
 
+/* Keep the first descriptor of a message, for the request that comes with it; the kernel drops others. */
+static void
+client_handed(struct ctl_client *c, struct msghdr *m)
+{
+	struct cmsghdr *h = CMSG_FIRSTHDR(m);
+
+	if (!h || h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS ||
+	    h->cmsg_len < CMSG_LEN(sizeof(int)))
+		return;
+	if (c->handed >= 0)
+		close(c->handed);
+	memcpy(&c->handed, CMSG_DATA(h), sizeof(int));
+}
+
+static ssize_t
+client_receive(struct ctl_client *c, size_t room)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = c->in + c->in_used, .iov_len = room };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control.bytes,
+			    .msg_controllen = sizeof(control.bytes) };
+	ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n > 0)
+		client_handed(c, &m);
+	return n;
+}
+
 static void
 client_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct ctl_client *c = arg;
 	size_t room = CHQ_CTL_REQUEST_MAX - c->in_used;
-	ssize_t n = room ? recv(fd, c->in + c->in_used, room, MSG_DONTWAIT) : 0;
+	ssize_t n = room ? client_receive(c, room) : 0;
+
+	(void)fd;
 
 	(void)what;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -342,6 +399,7 @@ client_new(struct ctl_door *door, int fd)
 	chq_list_init(&c->of_server);
 	c->door = door;
 	c->fd = fd;
+	c->handed = -1;
 	c->in = malloc(CHQ_CTL_REQUEST_MAX);
 	c->readable = event_new(base, fd, EV_READ | EV_PERSIST, client_readable, c);
 	c->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, client_writable, c);

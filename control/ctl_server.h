@@ -29,7 +29,8 @@ struct ctl_call {
 	struct chq_ctl_request req;
 	uint32_t uid;
 	int32_t pid;
-	uint64_t account, peer;	       /* whom it concerns, for the audit record; 0: nobody */
+	int handed;		/* a descriptor that came with it, or -1; closed at its end */
+	uint64_t account, peer; /* whom it concerns, for the audit record; 0: nobody */
 	struct store_audit_head audit; /* its record; number 0: none yet */
 	/* For the record of a verb that is no ctl_change: what was, what is; may stay empty. */
 	char audit_old[STORE_AUDIT_TEXT_MAX_BYTES + 1], audit_new[STORE_AUDIT_TEXT_MAX_BYTES + 1];
@@ -56,6 +57,10 @@ void ctl_server_tick(struct ctl_server *srv, uint64_t now_ms);
 
 /* End with a good answer. @data: reference is taken, NULL stands for null. @cursor: NULL: that is all. */
 void ctl_answer(struct ctl_call *call, json_t *data, const char *cursor);
+
+/* End with a refusal, and what there is to say besides. @data: reference is taken. */
+void ctl_refuse_with(struct ctl_call *call, int err, json_t *data, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /* End with a refusal. @field: argument or option concerned, or NULL. */
 void ctl_refuse(struct ctl_call *call, int err, const char *field, const char *fmt, ...)

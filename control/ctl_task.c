@@ -31,10 +31,14 @@ task_done(struct pool_job *job)
 	chq_list_del(&t->of_all);
 	if (job->cancelled)
 		k->rc = CHQ_ECANCELED;
+	if (!k->rc && t->after)
+		t->after(t);
 	if (!k->rc) {
 		ctl_answer(t->call, t->data, *t->cursor ? t->cursor : NULL);
+	} else if (t->data) {
+		ctl_refuse_with(t->call, k->rc, t->data, "%s",
+				t->fault.err == k->rc ? t->fault.message : chq_strerror(k->rc));
 	} else {
-		json_decref(t->data);
 		if (t->fault.err == k->rc)
 			ctl_refuse(t->call, k->rc, *t->fault.field ? t->fault.field : NULL, "%s",
 				   t->fault.message);

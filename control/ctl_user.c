@@ -211,6 +211,8 @@ const struct ctl_verb ctl_verbs_user[] = {
 	{ "user", "show", ctl_user_show },
 	{ "user", "set", ctl_user_set },
 	{ "user", "remove", ctl_user_remove },
+	{ "user", "import", ctl_user_import },
+	{ "user", "export", ctl_user_export },
 	{ "user", "disable", ctl_user_disable },
 	{ "user", "enable", ctl_user_enable },
 	{ "user", "passwd", ctl_user_passwd },

@@ -124,6 +124,14 @@ char *chq_ctl_answer_ok(const json_t *id, json_t *data, const char *cursor);
 char *chq_ctl_answer_error(const json_t *id, const struct chq_ctl_error *e);
 
 /**
+ * chq_ctl_answer_refused() - the same with data besides, such as what was wrong where.
+ * @data: reference is taken; may be NULL.
+ *
+ * Return: as chq_ctl_answer_ok().
+ */
+char *chq_ctl_answer_refused(const json_t *id, const struct chq_ctl_error *e, json_t *data);
+
+/**
  * chq_ctl_line_free() - overwrite and free a line made here. NULL is fine.
  */
 void chq_ctl_line_free(char *line);
@@ -131,7 +139,7 @@ void chq_ctl_line_free(char *line);
 struct chq_ctl_answer {
 	json_t *json;		    /* owns what all below point to */
 	const json_t *id;	    /* or NULL */
-	const json_t *data;	    /* NULL when refused */
+	const json_t *data;	    /* when refused: NULL, or what there is to say besides */
 	const char *cursor;	    /* or NULL */
 	struct chq_ctl_error error; /* error.err is 0 when it is a good one */
 };

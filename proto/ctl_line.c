@@ -147,6 +147,12 @@ chq_ctl_answer_ok(const json_t *id, json_t *data, const char *cursor)
 char *
 chq_ctl_answer_error(const json_t *id, const struct chq_ctl_error *e)
 {
+	return chq_ctl_answer_refused(id, e, NULL);
+}
+
+char *
+chq_ctl_answer_refused(const json_t *id, const struct chq_ctl_error *e, json_t *data)
+{
 	json_t *json = with_id(json_object(), id), *why = json_object();
 	const char *text = e->message[0] ? e->message : chq_strerror(e->err);
 
@@ -157,6 +163,8 @@ chq_ctl_answer_error(const json_t *id, const struct chq_ctl_error *e)
 		why = with(why, "field", json_string(e->field));
 	json = with(json, "ok", json_false());
 	json = with(json, "error", why);
+	if (data)
+		json = with(json, "data", data);
 	return line_of(json, CHQ_CTL_ANSWER_MAX);
 }
 
@@ -186,9 +194,9 @@ chq_ctl_answer_parse(const char *line, size_t len, struct chq_ctl_answer *a)
 		return err;
 	a->id = json_object_get(a->json, "id");
 	ok = json_object_get(a->json, "ok");
+	a->data = json_object_get(a->json, "data");
 	if (json_is_false(ok))
 		return read_refusal(json_object_get(a->json, "error"), &a->error);
-	a->data = json_object_get(a->json, "data");
 	a->cursor = json_string_value(json_object_get(a->json, "cursor"));
 	if (!json_is_true(ok) || !a->data)
 		return chq_ctl_error_set(&a->error, CHQ_EMALFORMED, NULL, "no answer");

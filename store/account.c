@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "store/account_priv.h"
+#include "store/import_priv.h"
 #include "store/kv.h"
 #include "store/meta.h"
 #include "store/reader.h"
@@ -30,8 +31,8 @@ store_account_claim(struct store_txn *t, const char *login, uint64_t id)
 	return store_kv_add(t, STORE_TABLE_LOGIN, login, strlen(login), ref, len);
 }
 
-static int
-account_make(const struct store_account_new *new, struct store_account *a)
+int
+store_account_make(const struct store_account_new *new, struct store_account *a)
 {
 	const struct store_profile *p = new->profile;
 	int rc;
@@ -50,21 +51,27 @@ account_make(const struct store_account_new *new, struct store_account *a)
 }
 
 int
+store_account_insert(struct store_txn *t, const struct store_account *a)
+{
+	int rc = store_account_claim(t, a->login, a->id);
+
+	if (rc == 0)
+		rc = store_account_write(t, a);
+	return rc != 0 ? rc : store_word_follow(t, NULL, a);
+}
+
+int
 store_account_add(struct store_txn *t, const struct store_account_new *new, uint64_t *id)
 {
 	struct store_account a;
-	int rc = account_make(new, &a);
+	int rc = store_account_make(new, &a);
 
 	if (rc == 0)
 		rc = store_meta_count(t, STORE_META_NEXT_ACCOUNT, &a.id);
 	if (rc == 0 && a.id > STORE_ACCOUNT_ID_MAX)
 		rc = CHQ_EFULL;
 	if (rc == 0)
-		rc = store_account_claim(t, a.login, a.id);
-	if (rc == 0)
-		rc = store_account_write(t, &a);
-	if (rc == 0)
-		rc = store_word_follow(t, NULL, &a);
+		rc = store_account_insert(t, &a);
 	if (rc == 0)
 		*id = a.id;
 	return rc;
@@ -87,7 +94,7 @@ store_account_get(struct store_txn *t, uint64_t id, struct store_account *out)
 	struct store_view v;
 	int rc;
 
-	if (id > STORE_ACCOUNT_ID_MAX)
+	if (id > STORE_ACCOUNT_ID_MAX || store_staged_end(t, id) != 0)
 		return CHQ_ENOENT;
 	store_key_put_account(key, id);
 	rc = store_kv_get(t, STORE_TABLE_ACCOUNT, key, sizeof(key), &v);
@@ -123,10 +130,22 @@ store_account_find(struct store_txn *t, const char *login, size_t login_bytes,
 		rc = store_record_unpack_ref(&id, &number, v.p, v.len);
 	if (rc != 0)
 		return rc;
+	if (store_staged_end(t, id) != 0)
+		return CHQ_ENOENT;
 	rc = store_account_get(t, id, out);
 	if (rc == 0 && out->removed_ms != 0)
 		return CHQ_ENOENT; /* its name is kept, but nobody's */
 	return rc == CHQ_ENOENT ? CHQ_ECORRUPT : rc;
+}
+
+int
+store_login_taken(struct store_txn *t, const char *normal, bool *taken)
+{
+	struct store_view v;
+	int rc = store_kv_get(t, STORE_TABLE_LOGIN, normal, strlen(normal), &v);
+
+	*taken = rc == 0;
+	return rc == CHQ_ENOENT ? 0 : rc;
 }
 
 int
@@ -155,10 +174,15 @@ store_account_list(struct store_txn *t, uint64_t after, struct store_account *ou
 	store_key_put_account(start, after + 1);
 	rc = store_iter_open(&it, t, STORE_TABLE_ACCOUNT, start, sizeof(start), 0);
 	while (rc == 0 && *n < max) {
-		if (it.key.len != STORE_ACCOUNT_KEY_BYTES)
-			rc = CHQ_ECORRUPT;
-		else
-			rc = account_of_view(store_key_get_account(it.key.p), &it.val, &out[*n]);
+		uint64_t id = it.key.len == sizeof(start) ? store_key_get_account(it.key.p) : 0;
+		uint64_t behind = store_staged_end(t, id);
+
+		if (behind != 0) {
+			store_key_put_account(start, behind);
+			rc = store_iter_seek(&it, start, sizeof(start));
+			continue;
+		}
+		rc = id ? account_of_view(id, &it.val, &out[*n]) : CHQ_ECORRUPT;
 		if (rc == 0) {
 			(*n)++;
 			rc = store_iter_next(&it);

@@ -66,6 +66,9 @@ int store_account_read(struct store_reader *r, uint64_t id, struct store_account
 int store_account_find(struct store_txn *t, const char *login, size_t login_bytes,
 		       struct store_account *out);
 
+/* Is a name in normal form somebody's, or a tombstone's? Return: 0; CHQ_ECORRUPT. */
+int store_login_taken(struct store_txn *t, const char *normal, bool *taken);
+
 /**
  * store_account_list() - a page of accounts by rising id, tombstones too.
  * @after: id to go on after, 0 to begin.

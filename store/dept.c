@@ -288,9 +288,26 @@ int
 store_dept_add(struct store_txn *t, uint32_t parent, const char *name, uint64_t now_ms,
 	       uint32_t *id)
 {
-	struct store_dept d = { .parent = parent, .created_ms = now_ms, .changed_ms = now_ms };
-	unsigned depth;
 	uint64_t next;
+	int rc = store_meta_count(t, STORE_META_NEXT_DEPT, &next);
+
+	if (rc == 0 && next > UINT32_MAX)
+		rc = CHQ_EFULL;
+	if (rc == 0)
+		rc = store_dept_add_as(t, (uint32_t)next, parent, name, now_ms);
+	if (rc == 0)
+		*id = (uint32_t)next;
+	return rc;
+}
+
+int
+store_dept_add_as(struct store_txn *t, uint32_t id, uint32_t parent, const char *name,
+		  uint64_t now_ms)
+{
+	struct store_dept d = {
+		.id = id, .parent = parent, .created_ms = now_ms, .changed_ms = now_ms
+	};
+	unsigned depth;
 	bool seen;
 	int rc = store_dept_name_normal(name, strlen(name), d.name);
 
@@ -299,18 +316,8 @@ store_dept_add(struct store_txn *t, uint32_t parent, const char *name, uint64_t 
 	if (rc == 0 && depth >= STORE_DEPTH_MAX)
 		rc = CHQ_EFULL;
 	if (rc == 0)
-		rc = store_meta_count(t, STORE_META_NEXT_DEPT, &next);
-	if (rc == 0 && next > UINT32_MAX)
-		rc = CHQ_EFULL;
-	if (rc != 0)
-		return rc;
-	d.id = (uint32_t)next;
-	rc = name_claim(t, &d);
-	if (rc == 0)
-		rc = dept_write(t, &d);
-	if (rc == 0)
-		*id = d.id;
-	return rc;
+		rc = name_claim(t, &d);
+	return rc != 0 ? rc : dept_write(t, &d);
 }
 
 /* Give it this parent and name. */

@@ -31,6 +31,10 @@ int store_dept_name_normal(const char *in, size_t len, char out[STORE_DEPT_MAX_B
 int store_dept_add(struct store_txn *t, uint32_t parent, const char *name, uint64_t now_ms,
 		   uint32_t *id);
 
+/* The same with a number that store_import_begin() reserved. */
+int store_dept_add_as(struct store_txn *t, uint32_t id, uint32_t parent, const char *name,
+		      uint64_t now_ms);
+
 int store_dept_get(struct store_txn *t, uint32_t id, struct store_dept *out);
 
 /* By path, "Company/Sales". Return: 0; CHQ_ENOENT; a code for a name in it. */

@@ -218,6 +218,7 @@ int
 store_txn_renew(struct store_txn *t)
 {
 	t->broken = 0;
+	t->staged_known = t->see_staged = false;
 	return store_err_of_lmdb(mdb_txn_renew(t->txn));
 }
 

@@ -2,6 +2,7 @@
 #include <lmdb.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Insides of the store: the LMDB environment, its tables, and transactions on them. Only files of
@@ -63,6 +64,9 @@ struct store_txn {
 	MDB_txn *txn;
 	int broken; /* 0, or the code after which the transaction can only be ended */
 	const struct store_progress *watch; /* told of each step of a walk; NULL: nobody */
+	/* What an import has staged, see import.h: read when it is first asked for. */
+	bool staged_known, see_staged;
+	uint64_t staged_first, staged_end;
 };
 
 /**

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "store/account.h"
+#include "store/import_priv.h"
 #include "store/kv.h"
 #include "store/record.h"
 
@@ -42,9 +43,8 @@ both_versions_rise(struct store_txn *t, uint64_t a, uint64_t b)
 	return rc != 0 ? rc : store_account_contacts_changed(t, b);
 }
 
-/* @state: as @a sees it. */
-static int
-both_sides_write(struct store_txn *t, uint64_t a, uint64_t b, enum store_friend_state state,
+int
+store_friend_put(struct store_txn *t, uint64_t a, uint64_t b, enum store_friend_state state,
 		 uint64_t now_ms)
 {
 	struct store_friend of_a = { .peer = b, .state = state, .since_ms = now_ms };
@@ -54,11 +54,34 @@ both_sides_write(struct store_txn *t, uint64_t a, uint64_t b, enum store_friend_
 	if (state == STORE_FRIEND_ASKED)
 		of_b.state = STORE_FRIEND_WAITING;
 	rc = side_write(t, a, &of_a);
-	if (rc == 0)
-		rc = side_write(t, b, &of_b);
-	if (rc == 0)
-		rc = both_versions_rise(t, a, b);
+	return rc != 0 ? rc : side_write(t, b, &of_b);
+}
+
+int
+store_friend_drop_all(struct store_txn *t, uint64_t account)
+{
+	struct store_friend f;
+	size_t n;
+	int rc;
+
+	do {
+		rc = store_friend_list(t, account, 0, &f, 1, &n);
+		if (rc == 0 && n == 1)
+			rc = side_delete(t, account, f.peer);
+		if (rc == 0 && n == 1)
+			rc = side_delete(t, f.peer, account);
+	} while (rc == 0 && n == 1);
 	return rc;
+}
+
+/* @state: as @a sees it. */
+static int
+both_sides_write(struct store_txn *t, uint64_t a, uint64_t b, enum store_friend_state state,
+		 uint64_t now_ms)
+{
+	int rc = store_friend_put(t, a, b, state, now_ms);
+
+	return rc != 0 ? rc : both_versions_rise(t, a, b);
 }
 
 int

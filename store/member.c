@@ -4,6 +4,7 @@
 #include "store/account.h"
 #include "store/dept.h"
 #include "store/group.h"
+#include "store/import_priv.h"
 #include "store/kv.h"
 #include "store/record.h"
 
@@ -23,8 +24,8 @@ role_key(uint8_t key[STORE_ROLE_KEY_BYTES], uint64_t account, uint32_t dept)
 	store_key_put_u32(key + STORE_ACCOUNT_KEY_BYTES, dept);
 }
 
-static int
-member_write(struct store_txn *t, const struct store_member *m)
+int
+store_member_put(struct store_txn *t, const struct store_member *m)
 {
 	uint8_t key[STORE_MEMBER_KEY_BYTES], buf[STORE_RECORD_MAX_BYTES];
 	size_t len = store_record_pack_member(m, buf);
@@ -91,26 +92,30 @@ store_member_set(struct store_txn *t, uint32_t dept, uint64_t account, bool mana
 	else if (rc == 0 && !manager)
 		rc = store_group_dept_left(t, dept); /* he managed it */
 	m.manager = manager;
-	return rc != 0 ? rc : member_write(t, &m);
+	return rc != 0 ? rc : store_member_put(t, &m);
 }
 
 int
-store_member_remove(struct store_txn *t, uint32_t dept, uint64_t account)
+store_member_drop(struct store_txn *t, uint32_t dept, uint64_t account)
 {
 	uint8_t key[STORE_MEMBER_KEY_BYTES];
 	int rc;
 
-	if (account > STORE_ACCOUNT_ID_MAX)
-		return CHQ_ENOENT;
 	member_key(key, dept, account);
 	rc = store_kv_del(t, STORE_TABLE_MEMBER, key, sizeof(key));
 	if (rc != 0)
 		return rc;
 	role_key(key, account, dept);
 	rc = store_kv_del(t, STORE_TABLE_ROLE, key, sizeof(key));
-	if (rc != 0)
-		return rc == CHQ_ENOENT ? CHQ_ECORRUPT : rc; /* one-sided */
-	return store_group_dept_left(t, dept);
+	return rc == CHQ_ENOENT ? CHQ_ECORRUPT : rc; /* one-sided */
+}
+
+int
+store_member_remove(struct store_txn *t, uint32_t dept, uint64_t account)
+{
+	int rc = account > STORE_ACCOUNT_ID_MAX ? CHQ_ENOENT : store_member_drop(t, dept, account);
+
+	return rc != 0 ? rc : store_group_dept_left(t, dept);
 }
 
 /* The record of an item, its key read at these places. */
@@ -145,8 +150,14 @@ store_member_list(struct store_txn *t, uint32_t dept, uint64_t after, struct sto
 	rc = store_iter_open(&it, t, STORE_TABLE_MEMBER, start, sizeof(start),
 			     STORE_DEPT_KEY_BYTES);
 	while (rc == 0 && *n < max) {
+		uint64_t behind;
+
 		rc = member_of_item(&it, 0, STORE_DEPT_KEY_BYTES, &out[*n]);
-		if (rc == 0) {
+		behind = rc == 0 ? store_staged_end(t, out[*n].account) : 0;
+		if (behind != 0) {
+			member_key(start, dept, behind);
+			rc = store_iter_seek(&it, start, sizeof(start));
+		} else if (rc == 0) {
 			(*n)++;
 			rc = store_iter_next(&it);
 		}

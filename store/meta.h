@@ -15,6 +15,8 @@ enum store_meta {
 	STORE_META_NEXT_RULE = 5,      /* id of the next rule */
 	STORE_META_NEXT_GROUP = 24,    /* number of the next group made by hand */
 	STORE_META_SENDER_EPOCH = 6,   /* added to every account's sender epoch; absent: 0 */
+	STORE_META_IMPORT_FIRST = 7, /* accounts from here to below the next are staged: import.h */
+	STORE_META_IMPORT_END = 8,   /* both are absent when nothing is */
 	STORE_META_MAIL_MESSAGES = 20, /* waiting in all mailboxes; absent: 0 */
 	STORE_META_MAIL_BYTES = 21,    /* the same in bytes, with overhead */
 	STORE_META_AUDIT_HEAD = 40,    /* newest audit record: number and hash, by audit.c */

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/lock.h"
 #include "store/app.h"
+#include "store/import.h"
 #include "store/internal.h"
 #include "store/meta.h"
 
@@ -172,6 +173,11 @@ store_open(struct store **out, const struct store_options *opt, pid_t *holder)
 	rc = st->dir ? open_files(st, opt, holder) : CHQ_ENOMEM;
 	if (rc == 0)
 		rc = store_writer_start(st, opt->queue_max ? opt->queue_max : QUEUE_MAX);
+	if (rc == 0) {
+		rc = store_import_recover(st);
+		if (rc != 0)
+			store_writer_stop(st);
+	}
 	if (rc != 0) {
 		release(st);
 		return rc;

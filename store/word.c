@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "store/account.h"
+#include "store/import_priv.h"
 #include "store/kv.h"
 #include "store/pack.h"
 
@@ -301,8 +302,8 @@ walk_read(const struct store_word_walk *w, struct store_word_hit *out)
 	return 0;
 }
 
-int
-store_word_walk_next(struct store_word_walk *w, struct store_word_hit *out)
+static int
+walk_step(struct store_word_walk *w, struct store_word_hit *out)
 {
 	if (w->at == 0 && w->given)
 		w->at = store_iter_next(&w->it);
@@ -314,6 +315,19 @@ store_word_walk_next(struct store_word_walk *w, struct store_word_hit *out)
 		return w->at;
 	}
 	return walk_read(w, out);
+}
+
+int
+store_word_walk_next(struct store_word_walk *w, struct store_word_hit *out)
+{
+	uint64_t behind;
+	int rc = walk_step(w, out);
+
+	while (rc == 0 && (behind = store_staged_end(w->t, out->account)) != 0) {
+		store_word_walk_seek(w, out->word.text, out->word.len, behind);
+		rc = walk_step(w, out);
+	}
+	return rc;
 }
 
 void

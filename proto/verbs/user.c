@@ -19,6 +19,18 @@ static const struct chq_ctl_opt opts_set[] = {
 	{ NULL, NULL, NULL, 0 },
 };
 
+static const struct chq_ctl_opt opts_import[] = {
+	{ "dry-run",  NULL,     "only say what is wrong with it", 0 },
+	{ NULL, NULL, NULL, 0 },
+};
+
+static const struct chq_ctl_opt opts_export[] = {
+	{ "format",   "FORMAT", "csv (default) or jsonl", VALUE },
+	{ "with-hashes", NULL,  "with the hashes of passwords", 0 },
+	{ "cursor",   "CURSOR", "go on behind the last page's cursor", VALUE },
+	{ NULL, NULL, NULL, 0 },
+};
+
 static const struct chq_ctl_opt opts_passwd[] = {
 	{ "password", NULL,     "read from standard input", SECRET },
 	{ NULL, NULL, NULL, 0 },
@@ -35,6 +47,10 @@ const struct chq_ctl_verb chq_verbs_user[] = {
 	  "rename an account, or change its profile; an empty text empties a field", opts_set },
 	{ "user", "remove", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<login>",
 	  "end an account for good; its name stays taken until `store gc`", chq_opts_none },
+	{ "user", "import", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<file or ->",
+	  "bring in people, departments, members, rules, friends: all of a file or nothing", opts_import },
+	{ "user", "export", 0, 0, CHQ_CTL_READ, CHQ_CTL_CONTROL, "",
+	  "give out what import takes", opts_export },
 	{ "user", "disable", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<login>",
 	  "end an account's sessions and refuse its logins", chq_opts_none },
 	{ "user", "enable", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<login>",

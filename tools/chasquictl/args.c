@@ -290,6 +290,8 @@ finish(struct reading *r)
 		return unknown_command(r);
 	a->takes_long = !strcmp(a->verb->noun, "store") && strcmp(a->verb->verb, "progress") != 0;
 	a->takes_long |= !strcmp(a->verb->noun, "audit");
+	a->takes_long |= !strcmp(a->verb->noun, "user") &&
+			 (!strcmp(a->verb->verb, "import") || !strcmp(a->verb->verb, "export"));
 	if (a->takes_long && !r->time_said)
 		a->timeout_s = TOOL_TIMEOUT_S_MAX;
 	if (!r->form_said && !strcmp(a->verb->noun, "audit") && !strcmp(a->verb->verb, "export"))

@@ -6,6 +6,7 @@
 #include <sodium.h>
 
 #include "base/err.h"
+#include "tools/chasquictl/hand.h"
 #include "tools/chasquictl/local.h"
 #include "tools/chasquictl/progress.h"
 #include "tools/chasquictl/remote.h"
@@ -53,9 +54,10 @@ wipe_secrets(const struct tool_args *a)
 	}
 }
 
+/* @o: for what a refusal has to say besides; with TOOL_JSON it goes into the error's object. */
 static int
-call(const struct tool_args *a, struct tool_remote *r, struct chq_ctl_answer *answer,
-     struct chq_ctl_error *e)
+call(const struct tool_args *a, const struct tool_out *o, struct tool_remote *r,
+     struct chq_ctl_answer *answer, struct chq_ctl_error *e)
 {
 	char *line = chq_ctl_request_make(1, a->verb, a->argc, a->args, a->opts);
 	int err;
@@ -68,6 +70,8 @@ call(const struct tool_args *a, struct tool_remote *r, struct chq_ctl_answer *an
 	if (!err && answer->error.err) {
 		*e = answer->error;
 		err = e->err;
+		if (answer->data && o->refused)
+			*o->refused = json_incref((json_t *)(uintptr_t)answer->data);
 	}
 	return err;
 }
@@ -85,6 +89,11 @@ take_page(const struct tool_out *o, const struct chq_ctl_answer *answer, bool mo
 {
 	json_t *data = (json_t *)(uintptr_t)answer->data;
 
+	if (json_is_string(data) && o->format != TOOL_JSON) {
+		/* A file in pieces, as it is. */
+		fwrite(json_string_value(data), 1, json_string_length(data), o->f);
+		return CHQ_OK;
+	}
 	if (o->format == TOOL_JSONL || o->format == TOOL_JSON || (!more && !*all)) {
 		tool_print_data(o, data, answer->cursor);
 		return CHQ_OK;
@@ -105,7 +114,7 @@ pages(const struct tool_args *a, const struct tool_out *o, struct tool_remote *r
 	int err = CHQ_OK;
 
 	while (more && !err) {
-		err = call(a, r, &answer, e);
+		err = call(a, o, r, &answer, e);
 		more = !err && answer.cursor && all_pages;
 		if (!err && !(a->quiet && a->verb->class == CHQ_CTL_WRITE))
 			err = take_page(o, &answer, more, all);
@@ -122,7 +131,7 @@ pages(const struct tool_args *a, const struct tool_out *o, struct tool_remote *r
 }
 
 static int
-ask_at(const struct tool_args *a, const struct tool_out *o, const char *path,
+ask_at(const struct tool_args *a, const struct tool_out *o, const char *path, int hand,
        struct chq_ctl_error *e)
 {
 	struct tool_progress *progress;
@@ -137,6 +146,7 @@ ask_at(const struct tool_args *a, const struct tool_out *o, const char *path,
 	if (err)
 		return err;
 	progress = a->takes_long && !a->quiet ? tool_progress_start(path) : NULL;
+	r.hand = hand;
 	err = pages(a, o, &r, &all, e);
 	tool_progress_stop(progress);
 	if (all && !err)
@@ -151,7 +161,7 @@ tool_ask_daemon(const struct tool_args *a, const struct tool_out *o, struct chq_
 {
 	const char *path = a->socket;
 	struct tool_site site;
-	int err;
+	int err, hand = -1;
 
 	if (!path) {
 		err = tool_site_read(a->conf, &site, e);
@@ -159,14 +169,18 @@ tool_ask_daemon(const struct tool_args *a, const struct tool_out *o, struct chq_
 			return err;
 		path = a->verb->server == CHQ_CTL_DATAPLANE ? site.status : site.control;
 	}
-	err = read_secrets(a, e);
+	err = tool_hand_open(a, &hand, e);
 	if (!err)
-		err = ask_at(a, o, path, e);
+		err = read_secrets(a, e);
+	if (!err)
+		err = ask_at(a, o, path, hand, e);
 	if (err == CHQ_EACCES && !a->socket && path == site.control && *site.read &&
 	    a->verb->class == CHQ_CTL_READ) {
 		memset(e, 0, sizeof(*e));
-		err = ask_at(a, o, site.read, e);
+		err = ask_at(a, o, site.read, hand, e);
 	}
+	if (hand >= 0)
+		close(hand);
 	wipe_secrets(a);
 	return err;
 }

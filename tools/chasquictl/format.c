@@ -235,9 +235,14 @@ tool_print_error(const struct tool_out *o, FILE *err, const struct chq_ctl_error
 		if (why && e->field[0])
 			json_object_set_new(why, "field", json_string(e->field));
 		why = json_pack("{s:b, s:o}", "ok", 0, "error", why);
+		if (why && o->refused && *o->refused)
+			json_object_set(why, "data", *o->refused);
 		print_json(o, why);
 		json_decref(why);
 	} else {
+		if (o->refused && *o->refused)
+			tool_print_data(o, *o->refused, NULL);
+		fflush(o->f);
 		fprintf(err, "error: %s %s\n", chq_ctl_code(e->err), safe);
 	}
 	free(safe);

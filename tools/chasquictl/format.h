@@ -14,7 +14,8 @@
 struct tool_out {
 	FILE *f;
 	enum tool_format format;
-	bool bold; /* headings; only for a terminal */
+	bool bold;	  /* headings; only for a terminal */
+	json_t **refused; /* receives the data of a refusal, for tool_print_error(); may be NULL */
 };
 
 /**

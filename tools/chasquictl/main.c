@@ -37,7 +37,8 @@ int
 main(int argc, char **argv)
 {
 	struct chq_ctl_error e = { 0 };
-	struct tool_out o = { .f = stdout };
+	json_t *refused = NULL;
+	struct tool_out o = { .f = stdout, .refused = &refused };
 	struct tool_args a;
 	int err;
 
@@ -57,6 +58,7 @@ main(int argc, char **argv)
 		tool_print_error(&o, stderr, &e);
 		fflush(stdout);
 	}
+	json_decref(refused);
 	tool_args_free(&a);
 	return chq_ctl_exit_code(err);
 }

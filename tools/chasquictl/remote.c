@@ -36,7 +36,7 @@ tool_remote_open(struct tool_remote *r, const char *path, unsigned timeout_s,
 	struct timeval wait = { .tv_sec = (time_t)timeout_s };
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 
-	*r = (struct tool_remote){ .fd = -1, .path = path };
+	*r = (struct tool_remote){ .fd = -1, .path = path, .hand = -1 };
 	if (strlen(path) >= sizeof(sun.sun_path))
 		return chq_ctl_error_set(e, CHQ_ENAMETOOLONG, NULL, "socket's path is too long");
 	memcpy(sun.sun_path, path, strlen(path) + 1);
@@ -73,6 +73,32 @@ wait_for(const struct tool_remote *r, short events, uint64_t deadline_ns)
 	}
 }
 
+/* As send(), with what is to be handed over. */
+static ssize_t
+send_some(struct tool_remote *r, const char *p, size_t len)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .bytes = { 0 } };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)p, .iov_len = len };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	if (r->hand >= 0) {
+		m.msg_control = control.bytes;
+		m.msg_controllen = sizeof(control.bytes);
+		*CMSG_FIRSTHDR(&m) = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
+						       .cmsg_level = SOL_SOCKET,
+						       .cmsg_type = SCM_RIGHTS };
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &r->hand, sizeof(int));
+	}
+	n = sendmsg(r->fd, &m, MSG_NOSIGNAL);
+	if (n > 0)
+		r->hand = -1;
+	return n;
+}
+
 static int
 send_line(struct tool_remote *r, const char *line, uint64_t deadline_ns)
 {
@@ -80,7 +106,7 @@ send_line(struct tool_remote *r, const char *line, uint64_t deadline_ns)
 	int err;
 
 	while (done < len) {
-		ssize_t n = send(r->fd, line + done, len - done, MSG_NOSIGNAL);
+		ssize_t n = send_some(r, line + done, len - done);
 
 		if (n > 0) {
 			done += (size_t)n;

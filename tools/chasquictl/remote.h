@@ -9,6 +9,7 @@
 struct tool_remote {
 	int fd;
 	const char *path; /* for errors */
+	int hand;	  /* goes with the next request: -1: nothing. The caller's */
 	char *in;	  /* bytes that came */
 	size_t in_len, in_cap;
 };
