@@ -35,7 +35,7 @@
 #define CHQ_MESSAGE_MAX	      65536 /* bytes of one message */
 #define CHQ_SEND_QUEUE_MAX    1024  /* messages without a final answer */
 #define CHQ_NAME_MAX	      256   /* bytes of a login or display name, with the NUL */
-#define CHQ_CONTACTS_MAX      65536
+#define CHQ_CONTACTS_MAX      131072
 #define CHQ_RECEIPT_WAIT_MS   45000 /* then a message has failed */
 #define CHQ_GAP_WAIT_MS	      60000 /* so long a message waits for the one before it */
 #define CHQ_HANDSHAKE_GOOD_MS UINT64_C(86400000)
@@ -77,6 +77,7 @@ enum chq_presence {
 	CHQ_PRESENCE_ONLINE,
 	CHQ_PRESENCE_AWAY,
 	CHQ_PRESENCE_BUSY,
+	CHQ_PRESENCE_INVISIBLE, /* one's own only: others are told offline */
 };
 
 enum chq_relation {
@@ -102,6 +103,16 @@ enum chq_event_type {
 	CHQ_EV_DEVICE_ENROLLED, /* device, data: name of a new device of the own account */
 	CHQ_EV_DEVICES,		/* err: answer to chq_client_fetch_devices() */
 	CHQ_EV_LOGGED_OUT,	/* answer to chq_client_logout() */
+	CHQ_EV_APP_UNKNOWN, /* as CHQ_EV_MESSAGE, of an application without handler: needs a newer client; no data,
+			     * len: its size; err: 0 if it is kept for one, else why it is not */
+	CHQ_EV_SEARCH,	     /* err: answer to chq_client_search() */
+	CHQ_EV_DEPARTMENTS,  /* err: answer to chq_client_fetch_departments() */
+	CHQ_EV_PROFILE,	     /* account, err: answer to chq_client_fetch_profile() */
+	CHQ_EV_PROFILE_SET,  /* err: answer to chq_client_set_profile() */
+	CHQ_EV_STATUS_SET,   /* err: answer to chq_client_set_status() */
+	CHQ_EV_FRIEND,	     /* account, err: answer to chq_client_friend() */
+	CHQ_EV_APPS,	     /* err: answer to chq_client_fetch_apps() */
+	CHQ_EV_APPS_CHANGED, /* the registry of applications is another one */
 	CHQ_EV_APPROVAL_NEEDED, /* device: this one, to be approved on another; chq_client_device_code() */
 	CHQ_EV_APPROVED,	/* device: this one has the account key now */
 	CHQ_EV_DEVICE_OFFERED,	/* device, data: its name; it asks to be approved here */
@@ -139,6 +150,9 @@ struct chq_contact {
 	enum chq_presence presence;
 	uint64_t grant;	      /* for us to write to it */
 	uint64_t reply_grant; /* for it to write to us */
+	uint64_t devices_version;
+	uint32_t rights; /* what we may do: see 1, presence 2, search 4, message 8, p2p 16 */
+	char title[CHQ_NAME_MAX];
 };
 
 struct chq_device_info {
@@ -364,6 +378,103 @@ int chq_client_approve_device(struct chq_client *c, uint8_t device, const char *
  * CHQ_EV_DEVICE_REVOKED follows, unless it is this one. Return: 0; CHQ_EBUSY; CHQ_EFULL; CHQ_ENOMEM.
  */
 int chq_client_revoke_device(struct chq_client *c, uint8_t device);
+
+/* --- applications --- */
+
+#define CHQ_APP_HANDLERS_MAX 64
+#define CHQ_KEPT_MAX	     (1u << 20) /* bytes of messages that wait for a newer client */
+
+/* A message of the application; @ev is valid during the call, after which it counts as handled. */
+typedef void chq_app_fn(void *arg, const struct chq_event *ev);
+
+/**
+ * chq_client_on_app() - who handles the messages of an application.
+ * @fn: called by chq_client_next_event() instead of giving the event, and at once for each message that was kept
+ *      while there was no handler; NULL: they come as CHQ_EV_MESSAGE, as those of chat do by themselves.
+ *
+ * Without this, a message of any other application than chat is kept in the home, receipted, and told by
+ * CHQ_EV_APP_UNKNOWN.
+ * Return: 0; CHQ_EFULL; errors of the home's files: then what was kept may come once more.
+ */
+int chq_client_on_app(struct chq_client *c, uint16_t app, chq_app_fn *fn, void *arg);
+
+/* How many messages are kept for applications without a handler. */
+size_t chq_client_kept(const struct chq_client *c);
+
+/* An application as the server registers it. */
+struct chq_app {
+	uint16_t id;
+	char name[CHQ_NAME_MAX];
+	bool store, p2p, inspected;
+	bool may_post; /* this account */
+};
+
+/* Ask for the registry; CHQ_EV_APPS follows. Return: 0; CHQ_EFULL; CHQ_ENOMEM. */
+int chq_client_fetch_apps(struct chq_client *c);
+/* As last fetched, by number; valid until chq_client_process(). Return: how many. */
+size_t chq_client_apps(const struct chq_client *c, const struct chq_app **out);
+
+/* --- people --- */
+
+/*
+ * Questions to the server. Each returns 0, CHQ_EFULL (too many requests are under way), CHQ_ETOOBIG or
+ * CHQ_ENOMEM; an event follows. What they have brought is valid until the next answer of its kind.
+ */
+
+/* @query: begins a login, a word of a name or a number; "" = everybody visible. @department: 0 = any. */
+int chq_client_search(struct chq_client *c, const char *query, uint32_t department,
+		      uint64_t cursor);
+/* @next: the cursor of the page behind it, 0 = none. Return: how many. */
+size_t chq_client_found(const struct chq_client *c, const struct chq_contact **out, uint64_t *next);
+
+struct chq_department {
+	uint32_t id, parent; /* parent 0: at the top */
+	char name[CHQ_NAME_MAX];
+};
+
+int chq_client_fetch_departments(struct chq_client *c, uint64_t cursor);
+size_t chq_client_departments(const struct chq_client *c, const struct chq_department **out,
+			      uint64_t *next);
+
+struct chq_profile {
+	uint64_t account;
+	char login[CHQ_NAME_MAX], name[CHQ_NAME_MAX], title[CHQ_NAME_MAX], phone[CHQ_NAME_MAX],
+		mail[CHQ_NAME_MAX], avatar[1024], number[CHQ_NAME_MAX];
+};
+
+enum chq_profile_field {
+	CHQ_PROFILE_NAME = 1,
+	CHQ_PROFILE_TITLE = 2,
+	CHQ_PROFILE_PHONE = 4,
+	CHQ_PROFILE_MAIL = 8,
+	CHQ_PROFILE_AVATAR = 16,
+};
+
+/* @account: 0 = one's own. */
+int chq_client_fetch_profile(struct chq_client *c, uint64_t account);
+const struct chq_profile *chq_client_profile(const struct chq_client *c);
+/* Change one's own. @set: enum chq_profile_field, together. */
+int chq_client_set_profile(struct chq_client *c, const struct chq_profile *p, unsigned set);
+
+/* ONLINE, AWAY, BUSY or INVISIBLE, also after the connection was lost. Return: 0; CHQ_EINVAL. */
+int chq_client_set_status(struct chq_client *c, enum chq_presence status);
+
+enum chq_friend_act {
+	CHQ_FRIEND_ASK,
+	CHQ_FRIEND_CONFIRM,
+	CHQ_FRIEND_REMOVE, /* also refuses a request, or takes it back */
+};
+
+/* @login: used if @account is 0. */
+int chq_client_friend(struct chq_client *c, enum chq_friend_act act, uint64_t account,
+		      const char *login);
+
+/**
+ * chq_client_register() - become an account by an invitation code, instead of logging in.
+ * @name: display name. The password follows by chq_client_login(), which sends both.
+ * Return: 0; CHQ_ETOOBIG.
+ */
+int chq_client_register(struct chq_client *c, const char *code, const char *name);
 
 /* CHQ_STAT__COUNT numbers; names are constant. */
 const uint64_t *chq_client_stats(const struct chq_client *c);

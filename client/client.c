@@ -172,15 +172,17 @@ chq_client_next_event(struct chq_client *c, struct chq_event *ev)
 {
 	bool was_full = c->events.count >= CHQ_EVENTS_MAX;
 
-	handled(c);
-	c->events.taken = chq_events_pop(&c->events, !c->leave_messages);
-	if (was_full)
-		chq_client_wake(c);
-	if (!c->events.taken) {
-		chq_receipt_flush(c);
-		return 0;
-	}
-	*ev = c->events.taken->ev;
+	do {
+		handled(c);
+		c->events.taken = chq_events_pop(&c->events, !c->leave_messages);
+		if (was_full)
+			chq_client_wake(c);
+		if (!c->events.taken) {
+			chq_receipt_flush(c);
+			return 0;
+		}
+		*ev = c->events.taken->ev;
+	} while (ev->type == CHQ_EV_MESSAGE && chq_apps_dispatch(c, ev));
 	return 1;
 }
 
@@ -226,6 +228,8 @@ load(struct chq_client *c, const struct chq_client_opts *o)
 		err = chq_seen_load(&c->seen, &c->home);
 	if (!err)
 		err = chq_held_open(&c->held_file, &c->home);
+	if (!err)
+		err = chq_apps_load(c);
 	return err ? err : chq_msgid_load(c);
 }
 
@@ -262,6 +266,8 @@ destroy(struct chq_client *c)
 {
 	chq_peers_free(c);
 	chq_contacts_free(c);
+	chq_answers_free(c);
+	chq_apps_free(c);
 	chq_events_free(&c->events);
 	chq_login_wipe(c);
 	chq_held_close(&c->held_file);

@@ -110,6 +110,8 @@ struct chq_login {
 	bool enroll;
 	char device_name[CHQ_NAME_MAX];
 	char display_name[CHQ_NAME_MAX];
+	char code[CHQ_NAME_MAX]; /* of an invitation to register; empty: log in */
+	char new_name[CHQ_NAME_MAX];
 	uint32_t epoch;
 	bool announced;	   /* CHQ_EV_LOGGED_IN was given */
 	bool refused;	   /* no answer but a new password goes on */
@@ -150,6 +152,35 @@ struct chq_own {
 	unsigned n_offered;
 };
 
+/* apps.c */
+struct chq_app_handler {
+	uint16_t app;
+	chq_app_fn *fn;
+	void *arg;
+};
+
+struct chq_apps {
+	struct chq_app_handler handler[CHQ_APP_HANDLERS_MAX];
+	unsigned n;
+	uint8_t *kept; /* the file of what has no handler, as it is on disk */
+	size_t kept_len;
+	int kept_count;
+};
+
+/* ask.c: the last answers */
+struct chq_answers {
+	struct chq_contact *found;
+	size_t n_found;
+	uint64_t found_next;
+	struct chq_department *department;
+	size_t n_departments;
+	uint64_t departments_next;
+	struct chq_app *app;
+	size_t n_apps;
+	struct chq_profile profile;
+	enum chq_presence status; /* that was set; 0: none */
+};
+
 /* contacts.c */
 struct chq_contacts {
 	struct chq_map now, coming; /* struct chq_contact by account */
@@ -157,7 +188,7 @@ struct chq_contacts {
 	uint64_t coming_version;
 	uint64_t refreshed_ms;
 	bool known, under_way, again;
-	int restarts;
+	int restarts, pages;
 };
 
 /* peer.c: another account, and what its devices and we send each other. */
@@ -272,6 +303,8 @@ struct chq_client {
 	struct chq_login login;
 	struct chq_publish publish;
 	struct chq_own own;
+	struct chq_apps apps;
+	struct chq_answers answers;
 	struct chq_contacts contacts;
 	struct chq_peers peers;
 	struct chq_sender sender;
@@ -401,7 +434,18 @@ void chq_own_offered(struct chq_client *c, uint32_t number, const char *name,
 		     const ProtobufCBinaryData *sign, const ProtobufCBinaryData *ident);
 uint64_t chq_own_run(struct chq_client *c);
 
+/* apps.c */
+int chq_apps_load(struct chq_client *c);
+void chq_apps_free(struct chq_client *c);
+/* A message for the application. Return: true if a handler has it; else @ev is what is given instead. */
+bool chq_apps_dispatch(struct chq_client *c, struct chq_event *ev);
+
+/* ask.c */
+void chq_status_send(struct chq_client *c);
+void chq_answers_free(struct chq_client *c);
+
 /* contacts.c */
+void chq_contact_of(struct chq_contact *k, const Chasqui__Contact *m);
 void chq_contacts_refresh(struct chq_client *c, bool whole);
 void chq_contacts_presence(struct chq_client *c, uint64_t account, int status);
 void chq_contacts_free(struct chq_client *c);

@@ -14,6 +14,7 @@
 #define RENEW_DAYS	 7
 #define RENEW_REPLY_DAYS 4 /* what we hand on is to be of use for some days */
 #define RESTARTS_MAX	 5
+#define PAGES_MAX	 131072 /* a server that goes on for ever lies */
 
 static void
 map_free(struct chq_map *m)
@@ -42,6 +43,7 @@ ask(struct chq_client *c, uint64_t cursor)
 
 	q.version = c->contacts.version;
 	q.cursor = cursor;
+	q.deltas = true;
 	c->contacts.under_way = chq_request_send(c, CHASQUI__METHOD__METHOD_CONTACTS, &q.base,
 						 TIMEOUT_MS, page, cursor) == CHQ_OK;
 	c->contacts.refreshed_ms = c->now_ms;
@@ -70,6 +72,7 @@ chq_contacts_refresh(struct chq_client *c, bool whole)
 		return;
 	}
 	c->contacts.restarts = 0;
+	c->contacts.pages = 0;
 	map_free(&c->contacts.coming);
 	ask(c, 0);
 }
@@ -81,29 +84,87 @@ presence_of(int status)
 									     : CHQ_PRESENCE_UNKNOWN;
 }
 
-static int
-add(struct chq_client *c, const Chasqui__Contact *m)
+void
+chq_contact_of(struct chq_contact *k, const Chasqui__Contact *m)
 {
-	struct chq_contact *k;
-
-	if (m->account == 0 || m->account > CHQ_ID_MASK ||
-	    c->contacts.coming.count >= CHQ_CONTACTS_MAX)
-		return CHQ_EMALFORMED;
-	k = calloc(1, sizeof(*k));
-	if (!k)
-		return CHQ_ENOMEM;
 	k->account = m->account;
 	snprintf(k->login, sizeof(k->login), "%s", m->login);
 	snprintf(k->name, sizeof(k->name), "%s", m->display_name);
+	snprintf(k->title, sizeof(k->title), "%s", m->title);
 	k->relation = (int)m->relation >= CHQ_REL_NONE && (int)m->relation <= CHQ_REL_ASKS_ME
 			      ? (enum chq_relation)m->relation
 			      : CHQ_REL_NONE;
 	k->presence = (enum chq_presence)presence_of((int)m->status);
 	k->grant = m->grant;
 	k->reply_grant = m->reply_grant;
-	if (chq_map_put_u64(&c->contacts.coming, k->account, k) < 0)
-		free(k); /* named twice */
+	k->devices_version = m->devices_version;
+	k->rights = m->rights;
+}
+
+/* In a delta it takes the place of the one that is there, or takes that away. */
+static int
+add(struct chq_client *c, const Chasqui__Contact *m, bool delta)
+{
+	struct chq_map *coming = &c->contacts.coming;
+	struct chq_contact *k;
+
+	if (m->account == 0 || m->account > CHQ_ID_MASK)
+		return CHQ_EMALFORMED;
+	k = chq_map_get_u64(coming, m->account);
+	if (m->removed) {
+		if (k && delta)
+			free(chq_map_del_u64(coming, m->account));
+		return CHQ_OK;
+	}
+	if (k) {
+		if (delta) /* else it is named twice */
+			chq_contact_of(k, m);
+		return CHQ_OK;
+	}
+	if (coming->count >= CHQ_CONTACTS_MAX)
+		return CHQ_EMALFORMED;
+	k = calloc(1, sizeof(*k));
+	if (!k)
+		return CHQ_ENOMEM;
+	chq_contact_of(k, m);
+	if (chq_map_put_u64(coming, k->account, k) < 0) {
+		free(k);
+		return CHQ_ENOMEM;
+	}
 	return CHQ_OK;
+}
+
+/* What a delta is applied to: a copy, as it may end in the middle. Return: false without memory. */
+static bool
+begin_delta(struct chq_client *c)
+{
+	const struct chq_contact *k;
+
+	CHQ_MAP_FOREACH(k, &c->contacts.now) {
+		struct chq_contact *copy = malloc(sizeof(*copy));
+
+		if (copy)
+			*copy = *k;
+		if (!copy || chq_map_put_u64(&c->contacts.coming, k->account, copy) < 0) {
+			free(copy);
+			c->no_memory = true;
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Whose list of devices is newer than the one that we have? */
+static void
+look_for_new_devices(struct chq_client *c)
+{
+	CHQ_LIST_FOREACH(it, &c->peers.all) {
+		struct chq_peer *p = CHQ_LIST_ENTRY(it, struct chq_peer, node);
+		const struct chq_contact *k = chq_client_contact(c, p->account);
+
+		if (k && p->have_keys && k->devices_version > p->list_version)
+			chq_peer_refresh(c, p, 1000);
+	}
 }
 
 static void
@@ -117,6 +178,7 @@ complete(struct chq_client *c)
 	c->contacts.version = c->contacts.coming_version;
 	c->contacts.known = true;
 	chq_peer_names(c);
+	look_for_new_devices(c);
 	chq_client_event(c, &(struct chq_event){ .type = CHQ_EV_CONTACTS });
 }
 
@@ -129,6 +191,12 @@ end(struct chq_client *c)
 		c->contacts.again = false;
 		chq_contacts_refresh(c, false);
 	}
+}
+
+static bool
+more(const Chasqui__ContactsPage *m, uint64_t cursor)
+{
+	return m->next_cursor != 0 && m->next_cursor != cursor;
 }
 
 static void
@@ -145,11 +213,18 @@ take_page(struct chq_client *c, const Chasqui__ContactsPage *m, uint64_t cursor)
 		ask(c, 0);
 		return;
 	}
+	if (m->delta && cursor == 0 && (!c->contacts.known || !begin_delta(c))) {
+		map_free(&c->contacts.coming);
+		c->contacts.version = 0; /* whole, next time */
+		c->contacts.again = true;
+		end(c);
+		return;
+	}
 	c->contacts.coming_version = m->version;
 	for (size_t i = 0; i < m->n_contact; i++)
-		if (add(c, m->contact[i]) < 0)
+		if (add(c, m->contact[i], m->delta) < 0)
 			chq_count(c, CHQ_STAT_DROP_CONTROL);
-	if (m->next_cursor > cursor && c->contacts.coming.count < CHQ_CONTACTS_MAX) {
+	if (more(m, cursor) && c->contacts.pages++ < PAGES_MAX) {
 		ask(c, m->next_cursor);
 		return;
 	}

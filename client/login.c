@@ -48,6 +48,32 @@ chq_client_login(struct chq_client *c, const char *password, size_t len)
 	return CHQ_OK;
 }
 
+int
+chq_client_register(struct chq_client *c, const char *code, const char *name)
+{
+	if (strlen(code) >= sizeof(c->login.code) || strlen(name) >= sizeof(c->login.new_name))
+		return CHQ_ETOOBIG;
+	snprintf(c->login.code, sizeof(c->login.code), "%s", code);
+	snprintf(c->login.new_name, sizeof(c->login.new_name), "%s", name);
+	return CHQ_OK;
+}
+
+/* Return: as chq_request_send(). */
+static int
+send_register(struct chq_client *c, uint8_t *sealed, size_t len)
+{
+	Chasqui__RegisterRequest q = CHASQUI__REGISTER_REQUEST__INIT;
+
+	q.code = c->login.code;
+	q.login = c->id.login;
+	q.display_name = c->login.new_name;
+	q.sealed_password = (ProtobufCBinaryData){ len, sealed };
+	q.attempt = c->cur.attempt;
+	q.device_name = c->login.device_name;
+	return chq_request_send(c, CHASQUI__METHOD__METHOD_REGISTER, &q.base, LOGIN_TIMEOUT_MS,
+				login_reply, 0);
+}
+
 static void
 send_password(struct chq_client *c)
 {
@@ -64,6 +90,11 @@ send_password(struct chq_client *c)
 	if (chq_password_seal(c->cur.keys.login, c->cur.attempt, c->cur.hash, (const char *)p + 1,
 			      p[0], sealed) < 0)
 		return;
+	if (c->login.code[0]) {
+		if (send_register(c, sealed, sizeof(sealed)) < 0)
+			c->no_memory = true;
+		return;
+	}
 	q.login = c->id.login;
 	q.sealed_password.data = sealed;
 	q.sealed_password.len = sizeof(sealed);
@@ -105,6 +136,9 @@ error_of(Chasqui__Code code)
 	case CHASQUI__CODE__E_UNAVAIL: return CHQ_EUNAVAIL;
 	case CHASQUI__CODE__E_REPLAY: return CHQ_EREPLAY;
 	case CHASQUI__CODE__E_FULL: return CHQ_EFULL;
+	case CHASQUI__CODE__E_EXISTS: return CHQ_EEXIST;
+	case CHASQUI__CODE__E_MALFORMED: return CHQ_EMALFORMED;
+	case CHASQUI__CODE__E_NOUSER: return CHQ_EAUTH;
 	default: return CHQ_EDENIED;
 	}
 }
@@ -153,6 +187,9 @@ logged_in(struct chq_client *c, const Chasqui__LoginReply *m)
 	chq_contacts_refresh(c, true);
 	chq_publish_due(c);
 	chq_own_login(c);
+	c->login.code[0] = '\0';
+	if (c->answers.status)
+		chq_status_send(c);
 }
 
 static void

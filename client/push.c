@@ -71,6 +71,9 @@ handle(struct chq_client *c, struct chq_session *s, const Chasqui__Push *p)
 	case CHASQUI__PUSH__BODY_DEVICE_SEALED:
 		chq_own_sealed(c, p->device_sealed->sealed.data, p->device_sealed->sealed.len);
 		break;
+	case CHASQUI__PUSH__BODY_APPS_CHANGED:
+		chq_client_event(c, &(struct chq_event){ .type = CHQ_EV_APPS_CHANGED });
+		break;
 	case CHASQUI__PUSH__BODY_DEVICES_CHANGED: chq_own_refresh(c); break;
 	case CHASQUI__PUSH__BODY_SESSION_REPLACED:
 		if (s != &c->cur)

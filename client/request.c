@@ -20,10 +20,18 @@ request_free(struct chq_request *r)
 	free(r);
 }
 
+/* A password goes with it, sealed for one session only. */
+static bool
+logs_in(const struct chq_request *r)
+{
+	return r->method == CHASQUI__METHOD__METHOD_LOGIN ||
+	       r->method == CHASQUI__METHOD__METHOD_REGISTER;
+}
+
 static bool
 may_be_sent(const struct chq_client *c, const struct chq_request *r)
 {
-	return c->cur.used && (r->method == CHASQUI__METHOD__METHOD_LOGIN || c->cur.logged_in);
+	return c->cur.used && (logs_in(r) || c->cur.logged_in);
 }
 
 static void
@@ -124,8 +132,7 @@ chq_request_session(struct chq_client *c)
 
 		if (!r)
 			continue;
-		/* A password is sealed for one session only. */
-		if (r->method == CHASQUI__METHOD__METHOD_LOGIN) {
+		if (logs_in(r)) {
 			finish(c, i, CHQ_ECANCELED, NULL);
 			continue;
 		}

@@ -140,6 +140,8 @@ contacts(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 			s->on_contact(s, &k[i]);
 		list[page.n_contact++] = &k[i];
 	}
+	if (s->on_contacts)
+		s->on_contacts(s, &page);
 	reply(s, x, q->id, CHASQUI__CODE__OK, &page.base);
 	chasqui__contacts_request__free_unpacked(m, NULL);
 }

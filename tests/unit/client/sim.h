@@ -140,6 +140,7 @@ struct sim {
 	void (*on_keys)(struct sim *s, Chasqui__KeysReply *reply);
 	void (*on_offered)(struct sim *s, Chasqui__DeviceOffered *m);
 	void (*on_sealed)(struct sim *s, Chasqui__DeviceSealed *m);
+	void (*on_contacts)(struct sim *s, Chasqui__ContactsPage *page);
 	void (*on_contact)(struct sim *s, Chasqui__Contact *k);
 	void (*on_welcome)(struct sim *s, struct chq_welcome_body *b, uint8_t *version);
 	void (*on_datagram)(struct sim *s, sim_addr to, const uint8_t *buf, size_t len);
