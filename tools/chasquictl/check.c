@@ -127,7 +127,7 @@ int
 tool_status_check(const struct tool_args *a, const struct tool_out *o, struct chq_ctl_error *e)
 {
 	const char *format = json_string_value(json_object_get(a->opts, "format"));
-	struct tool_out as_json = { o->f, TOOL_JSON, false };
+	struct tool_out as_json = { .f = o->f, .format = TOOL_JSON };
 	struct finding f[FINDINGS];
 	enum level worst = WELL;
 	struct tool_snapshot s;
