@@ -148,6 +148,14 @@ load(struct control *ctl, struct chq_site_conf *file, struct chq_conf_error *why
 	return CHQ_EUNAVAIL;
 }
 
+/* Nobody waits for it; what is lost is sent again with the next connection. */
+static void
+told(void *arg, const struct chq_dp_hdr *answer)
+{
+	(void)arg;
+	(void)answer;
+}
+
 int
 ctl_conf_reload(struct control *ctl)
 {
@@ -160,7 +168,7 @@ ctl_conf_reload(struct control *ctl)
 		return rc;
 	}
 	if (take_over(ctl, &file) && dp_link_up(&ctl->link))
-		dp_call_server(ctl, NULL, NULL);
+		dp_call_server(ctl, told, NULL);
 	CHQ_LOG_INFO("reloaded", "");
 	chq_site_conf_free(&file);
 	return CHQ_OK;

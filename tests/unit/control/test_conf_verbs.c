@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "control/ctl_conf.h"
 #include "tests/unit/control/ctl_words.h"
 #include "tests/unit/control/fixture.h"
 
@@ -117,6 +118,19 @@ a_reload_is_in_force_when_it_is_answered_and_lists_the_rest(void **state)
 }
 
 static void
+a_signal_to_reload_does_the_same(void **state)
+{
+	struct fixture *f = *state;
+
+	file_change(f);
+	assert_int_equal(ctl_conf_reload(&f->ctl), 0);
+	FIX_UNTIL(f, f->server.quota[CHQ_QUOTA_ORDINARY].own.frames_per_s == 77);
+	fixture_settle(f);
+	unlink(path);
+	assert_int_equal(ctl_conf_reload(&f->ctl), CHQ_ENOENT);
+}
+
+static void
 a_wrong_file_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -157,6 +171,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(what_the_file_says_otherwise_is_listed_with_what_it_takes),
 		T(a_reload_is_in_force_when_it_is_answered_and_lists_the_rest),
+		T(a_signal_to_reload_does_the_same),
 		T(a_wrong_file_changes_nothing),
 		T(the_log_level_is_set_and_recorded),
 	};
