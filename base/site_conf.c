@@ -13,6 +13,7 @@ static const char *const driver_words[] = { "auto", "dpdk", "af_xdp", "xdp", "so
 static const char *const xdp_mode_words[] = { "auto", "native", "generic", NULL };
 static const char *const hugepage_words[] = { "auto", "off", "required", NULL };
 static const char *const table_words[] = { "auto", "bpf", "huge", "file", NULL };
+static const char *const friend_words[] = { "visible", "anyone", NULL };
 static const char *const level_words[] = { "error", "warn", "info", "debug", NULL };
 
 static const char *
@@ -197,7 +198,10 @@ static const struct chq_conf_key site_keys[] = {
 	  "Validity of the right to answer a message", NULL, NULL },
 
 	{ "p2p.share_addresses", CHQ_CONF_BOOL, AT(p2p.share_addresses), 0, 0, "true",
-	  "Whether friends are told each other's network addresses, to talk directly", NULL, NULL },
+	  "Whether who may (right p2p, friends) is told others' network addresses, to talk directly", NULL, NULL },
+
+	{ "friends.ask", CHQ_CONF_WORD, AT(friends.ask), 0, 0, "visible",
+	  "Whom clients may ask for friendship: whom the rules let them see or search, or anyone", friend_words, NULL },
 
 	{ "groups.departments", CHQ_CONF_BOOL, AT(groups.departments), 0, 0, "true",
 	  "Whether every department has a group; each can be switched off", NULL, NULL },

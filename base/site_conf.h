@@ -18,6 +18,8 @@ enum chq_conf_driver {
 	CHQ_DRIVER__COUNT
 };
 enum chq_conf_xdp_mode { CHQ_XDP_MODE_AUTO, CHQ_XDP_MODE_NATIVE, CHQ_XDP_MODE_GENERIC };
+/* Whom clients may ask for friendship: whom rules let them see or search, or anybody. */
+enum chq_conf_friends { CHQ_FRIENDS_VISIBLE, CHQ_FRIENDS_ANYONE };
 enum chq_conf_hugepages { CHQ_HUGEPAGES_AUTO, CHQ_HUGEPAGES_OFF, CHQ_HUGEPAGES_REQUIRED };
 enum chq_conf_tables { CHQ_TABLES_AUTO, CHQ_TABLES_BPF, CHQ_TABLES_HUGE, CHQ_TABLES_FILE };
 
@@ -100,6 +102,9 @@ struct chq_site_conf {
 		uint64_t keep_ms;
 		uint32_t copies_per_second;
 	} groups;
+	struct {
+		uint32_t ask; /* enum chq_conf_friends */
+	} friends;
 	struct {
 		uint64_t map_size_bytes;
 		uint64_t map_max_bytes;

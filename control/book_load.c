@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "control/book/book.h"
+#include "control/changes.h"
 #include "control/control.h"
 #include "control/group.h"
 #include "store/account.h"
@@ -260,7 +261,11 @@ book_of_store(struct control *ctl, struct book **out)
 int
 control_book_open(struct control *ctl)
 {
-	return book_of_store(ctl, &ctl->book);
+	int rc = book_of_store(ctl, &ctl->book);
+
+	if (!rc)
+		changes_watch(ctl);
+	return rc;
 }
 
 void
@@ -307,6 +312,7 @@ control_book_renew(struct control *ctl)
 	book_free(ctl->book);
 	ctl->book = fresh;
 	groups_all_changed(ctl);
+	changes_unknown(ctl);
 }
 
 void

@@ -36,6 +36,9 @@ enum {
 const struct control_timing control_timing_default = {
 	.push_first_ms = 1000,
 	.push_max_ms = 32000,
+	.changed_ms = 1000,
+	.presence_ms = 1000,
+	.status_ms = 5000,
 	.resync_ms = 3000,
 	.linger_ms = 30000,
 	.confirm_ms = 30000,
@@ -69,8 +72,10 @@ control_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	presence_tick(ctl, now_ms);
 	push_tick(ctl, now_ms);
 	groups_tick(ctl, now_ms);
+	revoke_tick(ctl, now_ms);
 	life_tick(ctl, now_ms);
 	login_tick(ctl, now_ms);
 	mail_tick(ctl, now_ms);
@@ -116,7 +121,8 @@ control_keys(struct control *ctl, struct control_error *err)
 	return CHQ_OK;
 }
 
-static void
+/* Return: 0; CHQ_ENOMEM. What was made is to be unmade in both cases. */
+static int
 control_tables_init(struct control *ctl)
 {
 	const struct chq_conf_rate *account = &ctl->conf->limits.login_failures_per_account;
@@ -127,10 +133,12 @@ control_tables_init(struct control *ctl)
 	chq_list_init(&ctl->tasks);
 	chq_list_init(&ctl->pushing);
 	chq_list_init(&ctl->enrolling);
-	views_init(&ctl->views);
 	hello_cache_init(&ctl->hellos, HELLO_CACHE_MAX, ctl->timing.hello_keep_ms);
 	limits_init(&ctl->fail_account, account->count, account->per_ms, LIMIT_KEYS_MAX);
 	limits_init(&ctl->fail_address, address->count, address->per_ms, LIMIT_KEYS_MAX);
+	presence_init(&ctl->presence);
+	chq_list_init(&ctl->spread.jobs);
+	return views_init(&ctl->views, ctl->epoch);
 }
 
 static void
@@ -139,6 +147,8 @@ control_tables_deinit(struct control *ctl)
 	limits_deinit(&ctl->fail_address);
 	limits_deinit(&ctl->fail_account);
 	hello_cache_deinit(&ctl->hellos);
+	presence_deinit(&ctl->presence);
+	spread_deinit(ctl);
 	views_deinit(&ctl->views);
 	sessions_deinit(&ctl->sessions);
 	mail_deinit(ctl);
@@ -203,7 +213,9 @@ control_files_open(struct control *ctl, struct control_error *err)
 		control_fail(err, rc, "applications");
 		goto store;
 	}
-	rc = control_book_open(ctl);
+	rc = revokes_open(ctl);
+	if (!rc)
+		rc = control_book_open(ctl);
 	if (!rc)
 		return CHQ_OK;
 	control_fail(err, rc, "address book");
@@ -273,8 +285,11 @@ control_start(struct control *ctl, struct event_base *base, const struct chq_sit
 	rc = control_files_open(ctl, err);
 	if (rc)
 		return rc;
-	control_tables_init(ctl);
-	rc = loop_inbox_init(&ctl->inbox, base);
+	rc = control_tables_init(ctl);
+	if (!rc)
+		rc = spread_init(ctl);
+	if (!rc)
+		rc = loop_inbox_init(&ctl->inbox, base);
 	if (rc) {
 		control_fail(err, rc, "event loop");
 		goto tables;
@@ -320,9 +335,9 @@ control_stop(struct control *ctl)
 	store_close(ctl->store);
 	control_tables_deinit(ctl);
 	sessions_init(&ctl->sessions);
-	views_init(&ctl->views);
 	loop_inbox_run(&ctl->inbox);
 	control_book_close(ctl);
+	revokes_close(ctl);
 	apps_close(ctl);
 	groups_deinit(ctl);
 	ctl_server_free(ctl->ctl);

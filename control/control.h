@@ -22,7 +22,10 @@
 #include "control/loop.h"
 #include "control/mail.h"
 #include "control/pool.h"
+#include "control/presence.h"
+#include "control/revoke.h"
 #include "control/session.h"
+#include "control/spread.h"
 #include "control/view.h"
 
 struct apps;
@@ -38,8 +41,11 @@ struct metrics;
 struct control_timing {
 	unsigned push_first_ms; /* until a push is sent again; doubled each time */
 	unsigned push_max_ms;
-	unsigned resync_ms; /* after a restart sessions are told within this time to ask anew */
-	unsigned linger_ms; /* a replaced session still counts so long */
+	unsigned changed_ms;  /* between two "contacts changed" to a session */
+	unsigned presence_ms; /* between two news of one person */
+	unsigned status_ms;   /* … when he has only changed his state */
+	unsigned resync_ms;   /* after a restart sessions are told within this time to ask anew */
+	unsigned linger_ms;   /* a replaced session still counts so long */
 	unsigned confirm_ms; /* a session that is logged in by its device waits so long for a frame */
 	unsigned hello_keep_ms;
 	unsigned enroll_ms; /* a login waits so long for the store to write its device */
@@ -79,12 +85,12 @@ struct control {
 	struct event_base *base;
 	struct event *tick;
 	struct loop_inbox inbox;
-	struct pool hello_pool; /* public-key operations */
-	struct pool hash_pool;	/* Argon2id */
-	struct pool task_pool;	/* operators' long work */
-	struct chq_list tasks;	/* of it, under way */
+	struct pool hello_pool;	 /* public-key operations */
+	struct pool hash_pool;	 /* Argon2id */
+	struct pool task_pool;	 /* operators' long work */
+	struct chq_list tasks;	 /* of it, under way */
 	uint64_t readers_due_ms; /* monotonic: when the store's reader slots are looked at */
-	_Atomic bool ending;	/* loop's thread sets it, long work gives up; relaxed */
+	_Atomic bool ending;	 /* loop's thread sets it, long work gives up; relaxed */
 	struct store *store;
 	struct store_reader *reader; /* the loop's own */
 	struct book *book;	     /* address book; follows the store */
@@ -99,6 +105,9 @@ struct control {
 	struct chq_list pushing; /* sessions with pushes that are not acknowledged */
 	struct mail mail;
 	struct views views;
+	struct presence presence;
+	struct spread spread;
+	struct revokes revokes;
 	struct apps *apps; /* app.h */
 	struct groups *groups; /* group.h */
 	struct hello_cache hellos;

@@ -70,12 +70,12 @@ ctl_session_json(const struct session *s)
 json_t *
 ctl_account_json(struct ctl_call *call, const struct store_account *a)
 {
-	bool online = presence_status(call->ctl, a->id) == CHASQUI__STATUS__STATUS_ONLINE;
+	Chasqui__Status status = presence_own(call->ctl, a->id);
 
 	return json_pack("{s:I, s:s, s:s, s:b, s:s, s:o, s:o}", "account", (json_int_t)a->id,
 			 "login", a->login, "name", a->name, "disabled", a->disabled, "status",
-			 online ? "online" : "offline", "created", ctl_time(a->created_ms),
-			 "changed", ctl_time(a->changed_ms));
+			 presence_name(status), "created", ctl_time(a->created_ms), "changed",
+			 ctl_time(a->changed_ms));
 }
 
 bool
@@ -189,6 +189,8 @@ ctl_change_job(struct store_txn *txn, struct write_op *op)
 
 	c->fault.err = CHQ_OK;
 	rc = c->job(txn, c);
+	if (!rc && c->follow)
+		rc = revoke_change_begin(txn, &c->number);
 	if (rc)
 		return rc;
 	a->account = c->account ? c->account : a->account;
@@ -211,6 +213,25 @@ ctl_change_free(struct ctl_change *c)
 }
 
 static void
+ctl_change_end(struct ctl_change *c)
+{
+	c->done(c);
+	if (c->waiting == 0)
+		ctl_change_free(c);
+}
+
+void
+ctl_change_settled(void *arg, int rc)
+{
+	struct ctl_change *c = arg;
+
+	if (rc)
+		c->call->partial = "done, but the dataplane is away: until it is back, who has "
+				   "lost the right to write may still use it";
+	ctl_change_end(c);
+}
+
+static void
 ctl_change_done(struct write_op *op, int rc)
 {
 	struct ctl_change *c = CHQ_CONTAINER_OF(op, struct ctl_change, op);
@@ -218,6 +239,8 @@ ctl_change_done(struct write_op *op, int rc)
 	/* After CHQ_EIO the disk may hold it all the same. */
 	if (c->follow && (rc == CHQ_EIO || (!rc && c->follow(c) != 0)))
 		control_book_renew(c->call->ctl);
+	if (c->follow && !rc)
+		revoke_followed(c->call->ctl, c->number);
 	if (rc) {
 		if (c->fault.err == rc)
 			ctl_refuse(c->call, rc, c->fault.field, "%s", c->fault.message);
@@ -228,9 +251,9 @@ ctl_change_done(struct write_op *op, int rc)
 	}
 	c->call->audit.number = c->audit.number;
 	memcpy(c->call->audit.hash, c->audit.hash, sizeof(c->audit.hash));
-	c->done(c);
-	if (c->waiting == 0)
-		ctl_change_free(c);
+	/* The answer waits until nobody can use a right that this has taken from him. */
+	if (!c->follow || !revoke_begin(c->call->ctl, ctl_change_settled, c))
+		ctl_change_end(c);
 }
 
 void

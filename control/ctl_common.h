@@ -64,6 +64,7 @@ struct ctl_change {
 	 * be made anew. NULL: the change does not concern it. */
 	int (*follow)(struct ctl_change *c);
 	const char *field; /* that a refusal names, or NULL */
+	uint64_t number;   /* of a change that the book follows, for revoke_followed() */
 	struct chq_ctl_error
 		fault; /* of a job, when it knows better: its code says whether it is set */
 
@@ -79,8 +80,8 @@ struct ctl_change {
 	uint8_t device_key[32];	  /* to enrol with the account */
 	bool with_device;
 	bool disabled;
-	uint32_t epoch, peer_epoch;
 	uint64_t version, peer_version;
+	bool ended; /* a friendship was */
 	const char *outcome;
 	uint32_t dept, parent; /* a department, and what it lies under */
 	bool manager;
@@ -106,6 +107,9 @@ struct ctl_change *ctl_change_new(struct ctl_call *call);
  * @waiting: then by whoever takes that to 0.
  */
 void ctl_change_submit(struct ctl_change *c);
+
+/* A revoke_done_fn: @arg is a change whose done() is due now. */
+void ctl_change_settled(void *arg, int rc);
 
 /* Wipe and free; the call is ended already. */
 void ctl_change_free(struct ctl_change *c);

@@ -4,7 +4,6 @@
 #include "control/control.h"
 #include "control/ctl_common.h"
 #include "control/ctl_verbs.h"
-#include "control/dp_send.h"
 #include "control/friends.h"
 #include "control/presence.h"
 #include "store/account.h"
@@ -58,13 +57,30 @@ friend_answer(struct ctl_change *c)
 		   NULL);
 }
 
+/* The answer waits until neither can use a right that this has taken from him. */
+static void
+friend_settled(void *arg, int rc)
+{
+	struct ctl_change *c = arg;
+
+	if (rc)
+		c->call->partial = "done, but the dataplane is away: until it is back they may "
+				   "still write to each other";
+	friend_answer(c);
+	if (--c->waiting == 0)
+		ctl_change_free(c);
+}
+
 static void
 friend_done(struct ctl_change *c)
 {
-	struct friends_change f = { .from_version = c->version, .to_version = c->peer_version };
+	struct friends_change f = { .from_version = c->version,
+				    .to_version = c->peer_version,
+				    .ended = c->ended };
 
-	friends_tell(c->call->ctl, c->account, c->peer, &f);
-	friend_answer(c);
+	c->waiting = 2; /* it may be settled at once */
+	friends_tell(c->call->ctl, c->account, c->peer, &f, friend_settled, c);
+	c->waiting--;
 }
 
 static void
@@ -97,37 +113,23 @@ ctl_friend_confirm(struct ctl_call *call)
 	friend_change(call, confirm_job, friend_done);
 }
 
-/*
- * Both lose the right to write to each other: the grants towards both become void, for present and
- * absent receivers alike. Their other friends get new ones with their lists.
- */
 static int
 remove_job(struct store_txn *txn, struct ctl_change *c)
 {
-	int rc = store_friend_remove(txn, c->account, c->peer);
-
-	if (!rc)
-		rc = store_account_next_grant_epoch(txn, c->account, &c->epoch);
-	if (!rc)
-		rc = store_account_next_grant_epoch(txn, c->peer, &c->peer_epoch);
-	return rc;
-}
-
-static void
-remove_done(struct ctl_change *c)
-{
-	struct control *ctl = c->call->ctl;
+	struct friends_change f;
+	int rc = friends_remove_job(txn, c->account, c->peer, &f);
 
 	c->outcome = "removed";
-	presence_grants_void(ctl, c->account, c->epoch);
-	presence_grants_void(ctl, c->peer, c->peer_epoch);
-	friend_answer(c);
+	c->version = f.from_version;
+	c->peer_version = f.to_version;
+	c->ended = f.ended;
+	return rc;
 }
 
 void
 ctl_friend_remove(struct ctl_call *call)
 {
-	friend_change(call, remove_job, remove_done);
+	friend_change(call, remove_job, friend_done);
 }
 
 static const char *
@@ -146,15 +148,14 @@ friend_row(struct ctl_call *call, struct store_txn *txn, const struct store_frie
 {
 	struct store_account a;
 	int rc = store_account_get(txn, f->peer, &a);
-	bool online = presence_status(call->ctl, f->peer) == CHASQUI__STATUS__STATUS_ONLINE;
 
 	if (rc)
 		return rc;
 	json_array_append_new(rows, json_pack("{s:I, s:s, s:s, s:s, s:s, s:o}", "account",
 					      (json_int_t)a.id, "login", a.login, "name", a.name,
 					      "relation", friend_state(f->state), "status",
-					      online ? "online" : "offline", "since",
-					      ctl_time(f->since_ms)));
+					      presence_name(presence_own(call->ctl, f->peer)),
+					      "since", ctl_time(f->since_ms)));
 	return CHQ_OK;
 }
 

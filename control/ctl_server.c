@@ -184,8 +184,14 @@ call_recorded(struct ctl_call *call, char *line, int err)
 void
 ctl_answer(struct ctl_call *call, json_t *data, const char *cursor)
 {
-	char *line = chq_ctl_answer_ok(call->req.id, data, cursor);
+	char *line;
 
+	if (call->partial) {
+		json_decref(data);
+		ctl_refuse(call, CHQ_EPARTIAL, NULL, "%s", call->partial);
+		return;
+	}
+	line = chq_ctl_answer_ok(call->req.id, data, cursor);
 	if (!line)
 		ctl_refuse_code(call, CHQ_ETOOBIG, NULL);
 	else if (audit_is_due(call))

@@ -30,6 +30,7 @@ struct ctl_call {
 	uint32_t uid;
 	int32_t pid;
 	int handed;		/* a descriptor that came with it, or -1; closed at its end */
+	const char *partial;	/* ctl_answer() is to be a refusal by CHQ_EPARTIAL that says this */
 	uint64_t account, peer; /* whom it concerns, for the audit record; 0: nobody */
 	struct store_audit_head audit; /* its record; number 0: none yet */
 	/* For the record of a verb that is no ctl_change: what was, what is; may stay empty. */

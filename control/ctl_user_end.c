@@ -142,9 +142,12 @@ remove_job(struct store_txn *txn, struct ctl_change *c)
 static void
 remove_done(struct ctl_change *c)
 {
-	for (size_t i = 0; i < c->left.n; i++)
-		presence_contacts_changed(c->call->ctl, c->left.peer[i].account,
-					  c->left.peer[i].version);
+	struct control *ctl = c->call->ctl;
+
+	for (size_t i = 0; i < c->left.n; i++) {
+		view_changed_for(ctl, c->left.peer[i].account, c->account);
+		presence_contacts_changed(ctl, c->left.peer[i].account);
+	}
 	cut_done(c);
 }
 

@@ -90,7 +90,8 @@ dp_session_times(struct control *ctl, struct session *s, const struct chq_dp_ses
  * for its contacts, whose presence may have changed while nobody was there to tell.
  */
 static void
-dp_adopt(struct control *ctl, const struct chq_dp_session_info *m, uint32_t grant_epoch)
+dp_adopt(struct control *ctl, const struct chq_dp_session_info *m,
+	 const struct grant_epochs *epochs)
 {
 	struct session *s = session_add(&ctl->sessions, m->ref);
 
@@ -109,10 +110,10 @@ dp_adopt(struct control *ctl, const struct chq_dp_session_info *m, uint32_t gran
 	control_count(ctl, COUNT_SESSION_ADOPTED);
 	if (s->state != SESSION_OPEN)
 		return;
-	online_find(&ctl->sessions, s->account)->announced = true;
 	groups_session_open(ctl, s);
-	s->grant_epoch = grant_epoch;
-	dp_send_grant_key(ctl, s->account, grant_epoch);
+	presence_found(ctl, s->account);
+	s->epochs = *epochs;
+	dp_send_epochs(ctl, s->account, epochs);
 	push_contacts_changed(ctl, s, 0, 1 + randombytes_uniform(ctl->timing.resync_ms + 1));
 	mail_open(ctl, s);
 }
@@ -120,13 +121,13 @@ dp_adopt(struct control *ctl, const struct chq_dp_session_info *m, uint32_t gran
 static void
 dp_session_unknown(struct control *ctl, const struct chq_dp_session_info *m)
 {
-	uint32_t epoch = 0;
+	struct grant_epochs epochs;
 	int rc;
 
 	/* Nobody has the login key of a session before login any more. */
-	rc = m->account ? life_allowed(ctl, m->account, m->device, &epoch) : CHQ_ENOENT;
+	rc = m->account ? life_allowed(ctl, m->account, m->device, &epochs) : CHQ_ENOENT;
 	if (rc == CHQ_OK)
-		dp_adopt(ctl, m, epoch);
+		dp_adopt(ctl, m, &epochs);
 	else
 		dp_call_close(ctl, m->ref, CHQ_NOTICE_CLOSED, NULL, NULL);
 }
@@ -138,16 +139,16 @@ dp_session_unknown(struct control *ctl, const struct chq_dp_session_info *m)
 static bool
 dp_session_settle(struct control *ctl, struct session *s)
 {
-	uint32_t epoch = 0;
-	int rc = life_allowed(ctl, s->account, s->device, &epoch);
+	struct grant_epochs epochs;
+	int rc = life_allowed(ctl, s->account, s->device, &epochs);
 
 	if (rc == CHQ_EDISABLED || rc == CHQ_ENOENT) {
 		life_close(ctl, s, CHQ_NOTICE_CLOSED, NULL, NULL);
 		return false;
 	}
 	if (!rc && s->state == SESSION_OPEN) {
-		s->grant_epoch = epoch;
-		dp_send_grant_key(ctl, s->account, epoch);
+		s->epochs = epochs;
+		dp_send_epochs(ctl, s->account, &epochs);
 	}
 	return true;
 }

@@ -148,7 +148,7 @@ dp_call_open(struct control *ctl, struct chq_dp_session_open *m, dp_answer_fn *a
 
 int
 dp_call_login(struct control *ctl, const struct session *s, uint64_t account, uint8_t device,
-	      uint32_t grant_epoch, dp_answer_fn *answer, void *arg)
+	      const struct grant_epochs *epochs, dp_answer_fn *answer, void *arg)
 {
 	struct chq_dp_session_login m = {
 		.h = dp_hdr(CHQ_DP_SESSION_LOGIN, sizeof(m)),
@@ -160,12 +160,13 @@ dp_call_login(struct control *ctl, const struct session *s, uint64_t account, ui
 		.lifetime_s = (uint32_t)(ctl->conf->sessions.hard_lifetime_ms / 1000),
 	};
 
-	grants_key(ctl, account, grant_epoch, m.grant_key);
+	m.sender_epoch = epochs->sender;
+	grants_key(ctl, account, epochs->grant, m.grant_key);
 	return dp_counted(ctl, dp_link_call(&ctl->link, &m.h, answer, arg));
 }
 
 static void
-dp_closed(void *arg, const struct chq_dp_hdr *answer)
+dp_nobody_waits(void *arg, const struct chq_dp_hdr *answer)
 {
 	(void)arg;
 	(void)answer;
@@ -179,7 +180,8 @@ dp_call_close(struct control *ctl, struct chq_dp_ref ref, uint16_t notice, dp_an
 					  .ref = ref,
 					  .notice = notice };
 
-	return dp_counted(ctl, dp_link_call(&ctl->link, &m.h, answer ? answer : dp_closed, arg));
+	return dp_counted(ctl,
+			  dp_link_call(&ctl->link, &m.h, answer ? answer : dp_nobody_waits, arg));
 }
 
 void
@@ -190,6 +192,25 @@ dp_send_grant_key(struct control *ctl, uint64_t account, uint32_t epoch)
 
 	grants_key(ctl, account, epoch, m.grant_key);
 	dp_counted(ctl, dp_link_send(&ctl->link, &m.h));
+}
+
+int
+dp_call_sender_epoch(struct control *ctl, uint64_t account, uint16_t epoch, dp_answer_fn *answer,
+		     void *arg)
+{
+	struct chq_dp_sender_epoch m = { .h = dp_hdr(CHQ_DP_SENDER_EPOCH, sizeof(m)),
+					 .account = account,
+					 .sender_epoch = epoch };
+
+	return dp_counted(ctl,
+			  dp_link_call(&ctl->link, &m.h, answer ? answer : dp_nobody_waits, arg));
+}
+
+void
+dp_send_epochs(struct control *ctl, uint64_t account, const struct grant_epochs *epochs)
+{
+	dp_send_grant_key(ctl, account, epochs->grant);
+	(void)dp_call_sender_epoch(ctl, account, epochs->sender, NULL, NULL);
 }
 
 void

@@ -14,6 +14,7 @@
 #include "proto/hello.h"
 
 struct control;
+struct grant_epochs;
 struct session;
 
 int dp_send_hello(struct control *ctl);
@@ -32,13 +33,20 @@ int dp_call_open(struct control *ctl, struct chq_dp_session_open *msg, dp_answer
 
 /* A session before login belongs to @s's account and device from now on. */
 int dp_call_login(struct control *ctl, const struct session *s, uint64_t account, uint8_t device,
-		  uint32_t grant_epoch, dp_answer_fn *answer, void *arg);
+		  const struct grant_epochs *epochs, dp_answer_fn *answer, void *arg);
 
 /* @notice: enum chq_notice to send first, 0 for none. @answer may be NULL. */
 int dp_call_close(struct control *ctl, struct chq_dp_ref ref, uint16_t notice, dp_answer_fn *answer,
 		  void *arg);
 
 void dp_send_grant_key(struct control *ctl, uint64_t account, uint32_t epoch);
+
+/* All sessions of an account send by grants of this epoch from now on. @answer may be NULL. */
+int dp_call_sender_epoch(struct control *ctl, uint64_t account, uint16_t epoch,
+			 dp_answer_fn *answer, void *arg);
+
+/* Both. */
+void dp_send_epochs(struct control *ctl, uint64_t account, const struct grant_epochs *epochs);
 
 /* Send a WELCOME. */
 void dp_send_dgram(struct control *ctl, const struct chq_dp_path *path, const uint8_t *dgram,
@@ -51,7 +59,7 @@ void dp_send_message(struct control *ctl, const struct session *s, const uint8_t
 struct dp_frame {
 	uint64_t party;	  /* from: an account with its device */
 	uint64_t message; /* the sender's id of it */
-	uint64_t extra;	  /* the header's grant field: number in the mailbox, or group | order << 32 */
+	uint64_t extra; /* the header's grant field: number in the mailbox, or group | order << 32 */
 	uint16_t app;
 	uint8_t flags; /* without CHQ_F_HOP: the payload goes as it is */
 };

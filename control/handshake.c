@@ -38,7 +38,7 @@ struct handshake {
 	/* Whose device it is. */
 	uint64_t account; /* 0: not enrolled */
 	uint8_t device;
-	uint32_t grant_epoch;
+	struct grant_epochs epochs;
 };
 
 static void
@@ -159,7 +159,7 @@ handshake_session_fill(struct handshake *hs, struct session *s)
 	memcpy(s->static_hash, digest, sizeof(s->static_hash));
 	if (hs->account) {
 		s->state = SESSION_NEW;
-		s->grant_epoch = hs->grant_epoch;
+		s->epochs = hs->epochs;
 		return session_bind(&ctl->sessions, s, hs->account, hs->device);
 	}
 	s->state = SESSION_PRELOGIN;
@@ -179,12 +179,17 @@ handshake_session(struct handshake *hs, struct chq_dp_ref ref)
 {
 	struct control *ctl = hs->ctl;
 	struct session *s = session_at(&ctl->sessions, ref.slot);
+	struct grant_epochs now;
 
 	if (s)
 		life_ended(ctl, s);
 	s = session_add(&ctl->sessions, ref);
-	if (s && handshake_session_fill(hs, s) == CHQ_OK)
+	if (s && handshake_session_fill(hs, s) == CHQ_OK) {
+		/* A right may have been taken back since the dataplane was asked. */
+		if (hs->account && life_allowed(ctl, hs->account, hs->device, &now) == CHQ_OK)
+			life_epochs(ctl, s, &now);
 		return s;
+	}
 	if (s)
 		session_free(&ctl->sessions, s);
 	dp_call_close(ctl, ref, 0, NULL, NULL);
@@ -227,6 +232,7 @@ handshake_open(struct handshake *hs)
 		.account = hs->account,
 		.device = hs->device,
 		.kind = hs->info.kind,
+		.sender_epoch = hs->epochs.sender,
 		.quota_class = hs->account ? CHQ_QUOTA_ORDINARY : CHQ_QUOTA_PRELOGIN,
 		.lifetime_s = (uint32_t)(conf->sessions.hard_lifetime_ms / 1000),
 		.confirm_s = (uint32_t)((hs->account ? hs->ctl->timing.confirm_ms
@@ -242,7 +248,7 @@ handshake_open(struct handshake *hs)
 	crypto_hash_sha256(digest, hs->static_key, sizeof(hs->static_key));
 	memcpy(m.static_hash, digest, sizeof(m.static_hash));
 	if (hs->account)
-		grants_key(hs->ctl, hs->account, hs->grant_epoch, m.grant_key);
+		grants_key(hs->ctl, hs->account, hs->epochs.grant, m.grant_key);
 	if (dp_call_open(hs->ctl, &m, handshake_opened, hs) != 0)
 		handshake_drop(hs, COUNT_HELLO_BUSY);
 }
@@ -268,7 +274,7 @@ handshake_who(struct handshake *hs, struct store_txn *txn)
 		return CHQ_EDISABLED;
 	hs->account = a.id;
 	hs->device = d.number;
-	hs->grant_epoch = a.grant_epoch;
+	hs->epochs = grants_epochs(hs->ctl, &a);
 	return CHQ_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "control/control.h"
 #include "control/devices.h"
 #include "control/dp_send.h"
+#include "control/grants.h"
 #include "control/group.h"
 #include "control/mail.h"
 #include "control/presence.h"
@@ -57,7 +58,8 @@ life_seen(struct control *ctl, const struct session *s)
 }
 
 static int
-life_allowed_in(struct store_txn *txn, uint64_t account, uint8_t device, uint32_t *grant_epoch)
+life_allowed_in(const struct control *ctl, struct store_txn *txn, uint64_t account, uint8_t device,
+		struct grant_epochs *epochs)
 {
 	struct store_account a;
 	struct store_device d;
@@ -65,7 +67,7 @@ life_allowed_in(struct store_txn *txn, uint64_t account, uint8_t device, uint32_
 
 	if (rc)
 		return rc;
-	*grant_epoch = a.grant_epoch;
+	*epochs = grants_epochs(ctl, &a);
 	if (a.disabled)
 		return CHQ_EDISABLED;
 	rc = store_device_get(txn, account, device, &d);
@@ -77,18 +79,27 @@ life_allowed_in(struct store_txn *txn, uint64_t account, uint8_t device, uint32_
 }
 
 int
-life_allowed(struct control *ctl, uint64_t account, uint8_t device, uint32_t *grant_epoch)
+life_allowed(struct control *ctl, uint64_t account, uint8_t device, struct grant_epochs *epochs)
 {
 	struct store_txn *txn;
 	int rc = store_read_begin(ctl->reader, &txn);
 
 	if (!rc) {
-		rc = life_allowed_in(txn, account, device, grant_epoch);
+		rc = life_allowed_in(ctl, txn, account, device, epochs);
 		store_read_end(ctl->reader);
 	}
 	if (rc && rc != CHQ_EDISABLED && rc != CHQ_ENOENT)
 		control_count(ctl, COUNT_STORE_FAILED);
 	return rc;
+}
+
+void
+life_epochs(struct control *ctl, struct session *s, const struct grant_epochs *epochs)
+{
+	if (s->epochs.grant == epochs->grant && s->epochs.sender == epochs->sender)
+		return;
+	s->epochs = *epochs;
+	dp_send_epochs(ctl, s->account, epochs);
 }
 
 /* The dataplane keeps the older sessions of the device for a while, for frames under way. */
@@ -130,20 +141,18 @@ life_open(struct control *ctl, struct session *s)
 void
 life_confirmed(struct control *ctl, struct session *s)
 {
-	uint32_t epoch = 0;
+	struct grant_epochs epochs;
 	int rc;
 
 	if (s->state != SESSION_NEW)
 		return;
-	rc = life_allowed(ctl, s->account, s->device, &epoch);
+	rc = life_allowed(ctl, s->account, s->device, &epochs);
 	if (rc == CHQ_EDISABLED || rc == CHQ_ENOENT) {
 		life_close(ctl, s, CHQ_NOTICE_CLOSED, NULL, NULL);
 		return;
 	}
-	if (!rc && epoch != s->grant_epoch) {
-		s->grant_epoch = epoch;
-		dp_send_grant_key(ctl, s->account, epoch);
-	}
+	if (!rc)
+		life_epochs(ctl, s, &epochs);
 	control_count(ctl, COUNT_LOGIN_KEY);
 	life_open(ctl, s);
 }

@@ -39,9 +39,13 @@ int life_close(struct control *ctl, struct session *s, enum chq_notice notice, d
 unsigned life_close_account(struct control *ctl, uint64_t account, uint8_t device,
 			    dp_answer_fn *answer, void *arg);
 
-/* May an account's device have a session? Return: 0 with its grant epoch; CHQ_EDISABLED; CHQ_ENOENT;
- * codes of reading. */
-int life_allowed(struct control *ctl, uint64_t account, uint8_t device, uint32_t *grant_epoch);
+/* May an account's device have a session? Return: 0 with its epochs; CHQ_EDISABLED; CHQ_ENOENT; codes
+ * of reading. */
+int life_allowed(struct control *ctl, uint64_t account, uint8_t device,
+		 struct grant_epochs *epochs);
+
+/* A session goes by these epochs: tell the dataplane, if it was told others. */
+void life_epochs(struct control *ctl, struct session *s, const struct grant_epochs *epochs);
 
 /* End what has waited too long: sessions before login, replaced ones. */
 void life_tick(struct control *ctl, uint64_t now_ms);

@@ -9,6 +9,7 @@
 #include "control/app.h"
 #include "control/control.h"
 #include "control/dp_send.h"
+#include "control/grants.h"
 #include "control/life.h"
 #include "control/login_keys.h"
 #include "control/mail.h"
@@ -47,8 +48,8 @@ struct login {
 	uint8_t kind;
 	char device_name[STORE_DEVICE_NAME_MAX_BYTES + 1];
 	uint8_t device;
-	bool device_new; /* this login has enrolled it */
-	uint32_t grant_epoch;
+	bool device_new;	    /* this login has enrolled it */
+	struct grant_epochs epochs; /* as the dataplane is told at the login */
 };
 
 static void
@@ -115,7 +116,7 @@ login_answer(struct control *ctl, struct session *s, uint64_t id)
 	reply.server_id = ctl->conf->server.id;
 	reply.server_time_ms = chq_wall_ms();
 	reply.expiry_ms = s->expires_ms;
-	reply.contacts_version = view_version(ctl, a.id, a.contacts_version);
+	reply.contacts_version = view_version(ctl);
 	reply.epoch = ctl->epoch;
 	policy = apps_policy(ctl, &reply.policy.len);
 	reply.policy.data = (uint8_t *)(uintptr_t)policy; /* only read */
@@ -147,11 +148,14 @@ login_tell(const struct login *l)
 static bool
 login_still_allowed(struct login *l, struct session *s)
 {
-	int rc = life_allowed(l->ctl, l->account, l->device, &s->grant_epoch);
+	struct grant_epochs now;
+	int rc = life_allowed(l->ctl, l->account, l->device, &now);
 
 	if (rc != CHQ_EDISABLED && rc != CHQ_ENOENT) {
-		if (!rc && s->grant_epoch != l->grant_epoch)
-			dp_send_grant_key(l->ctl, l->account, s->grant_epoch);
+		if (!rc && (now.grant != l->epochs.grant || now.sender != l->epochs.sender)) {
+			s->epochs = now;
+			dp_send_epochs(l->ctl, l->account, &now);
+		}
 		return true;
 	}
 	control_count(l->ctl, COUNT_LOGIN_DISABLED);
@@ -166,7 +170,7 @@ login_done(struct login *l, struct session *s)
 {
 	struct control *ctl = l->ctl;
 
-	s->grant_epoch = l->grant_epoch;
+	s->epochs = l->epochs;
 	if (!login_still_allowed(l, s))
 		return;
 	if (session_bind(&ctl->sessions, s, l->account, l->device) != 0) {
@@ -206,8 +210,7 @@ static void
 login_open(struct login *l)
 {
 	struct session *s = login_session(l);
-	int rc = s ? dp_call_login(l->ctl, s, l->account, l->device, l->grant_epoch, login_opened,
-				   l)
+	int rc = s ? dp_call_login(l->ctl, s, l->account, l->device, &l->epochs, login_opened, l)
 		   : CHQ_ENOSESSION;
 
 	if (rc)
@@ -351,7 +354,7 @@ login_allowed(struct login *l)
 	login_keys_refund(l->ctl, &l->keys);
 	if (l->fresh[0])
 		pwhash_replace(l->ctl, l->account, l->hash, l->fresh);
-	l->grant_epoch = a.grant_epoch;
+	l->epochs = grants_epochs(l->ctl, &a);
 	rc = login_device(l);
 	if (rc == CHQ_OK) {
 		login_open(l);

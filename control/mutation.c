@@ -91,6 +91,13 @@ void
 mutation_begin(struct control *ctl, struct session *s, const struct request *r,
 	       const struct mutation_kind *kind)
 {
+	mutation_begin_for(ctl, s, r, kind, 0);
+}
+
+void
+mutation_begin_for(struct control *ctl, struct session *s, const struct request *r,
+		   const struct mutation_kind *kind, uint64_t allowed)
+{
 	struct mutation *m;
 	int rc = CHQ_ENOMEM;
 
@@ -107,6 +114,7 @@ mutation_begin(struct control *ctl, struct session *s, const struct request *r,
 		m->account = s->account;
 		m->device = s->device;
 		m->id = r->id;
+		m->allowed = allowed;
 		m->now_ms = chq_wall_ms();
 		rc = write_submit(ctl, &m->op);
 	}

@@ -32,6 +32,7 @@ struct mutation_kind {
 struct mutation_result {
 	uint64_t peer;
 	uint64_t version, peer_version; /* of the contact lists; 0: not changed */
+	bool ended;			/* a friendship was */
 	uint8_t device;
 };
 
@@ -42,6 +43,7 @@ struct mutation {
 	uint64_t account, id, now_ms;
 	uint8_t device;
 	ProtobufCMessage *body; /* a copy of the request's */
+	uint64_t allowed;	/* of mutation_begin_for() */
 	struct mutation_result result;
 	bool again; /* it was done before */
 	size_t answer_len;
@@ -51,6 +53,10 @@ struct mutation {
 /* Begin one for a request; it is answered in the end, whatever happens. */
 void mutation_begin(struct control *ctl, struct session *s, const struct request *r,
 		    const struct mutation_kind *kind);
+
+/* The same; what rights its sender has was looked up already, for effect() to go by. */
+void mutation_begin_for(struct control *ctl, struct session *s, const struct request *r,
+			const struct mutation_kind *kind, uint64_t allowed);
 
 /* In effect(): the reply. Return: 0; CHQ_ETOOBIG. */
 int mutation_reply(struct mutation *m, const ProtobufCMessage *body);

@@ -1,115 +1,140 @@
 #include "control/presence.h"
 
+#include <stdlib.h>
+
 #include "base/err.h"
 #include "base/log.h"
 #include "control/control.h"
-#include "control/dp_send.h"
 #include "control/push.h"
-#include "store/friend.h"
-#include "store/reader.h"
+#include "control/spread.h"
 
-enum { FRIENDS_PAGE = 64 };
-
-/* What each online friend is told. */
-struct presence_news {
+/* An account that is online, or was a moment ago. */
+struct person {
 	uint64_t account;
-	Chasqui__Status status;
-	bool contacts; /* not of presence, but to ask for the list anew */
+	struct chq_list node; /* in presence.waiting */
+	bool invisible;
+	bool spreading;		  /* others are being told */
+	Chasqui__Status told;	  /* last */
+	Chasqui__Status noted;	  /* in the log of views */
+	uint64_t told_ms, due_ms; /* monotonic; told_ms 0: never */
 };
 
-static void
-presence_tell_one(struct control *ctl, uint64_t friend, const struct presence_news *news)
+void
+presence_init(struct presence *p)
 {
-	struct online *o = online_find(&ctl->sessions, friend);
-	const struct session *at = presence_where(ctl, news->account);
+	chq_map_init(&p->persons);
+	chq_list_init(&p->waiting);
+}
+
+void
+presence_deinit(struct presence *p)
+{
+	struct person *one;
+
+	CHQ_MAP_FOREACH(one, &p->persons)
+		free(one);
+	chq_map_deinit(&p->persons);
+	chq_list_init(&p->waiting);
+}
+
+static struct person *
+person_find(const struct control *ctl, uint64_t account)
+{
+	return chq_map_get_u64(&ctl->presence.persons, account);
+}
+
+/* Return: the person; NULL without memory. */
+static struct person *
+person_get(struct control *ctl, uint64_t account)
+{
+	struct person *p = person_find(ctl, account);
+
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (!p || chq_map_put_u64(&ctl->presence.persons, account, p) != 0) {
+		free(p);
+		return NULL;
+	}
+	p->account = account;
+	p->told = p->noted = CHASQUI__STATUS__STATUS_OFFLINE;
+	chq_list_init(&p->node);
+	return p;
+}
+
+static void
+person_free(struct control *ctl, struct person *p)
+{
+	chq_map_del_u64(&ctl->presence.persons, p->account);
+	chq_list_del(&p->node);
+	free(p);
+}
+
+/* --- how somebody is --- */
+
+/* How reachable; the most reachable device counts. */
+static unsigned
+reach(Chasqui__Status status)
+{
+	switch (status) {
+	case CHASQUI__STATUS__STATUS_ONLINE: return 3;
+	case CHASQUI__STATUS__STATUS_BUSY: return 2;
+	case CHASQUI__STATUS__STATUS_AWAY: return 1;
+	default: return 0;
+	}
+}
+
+static Chasqui__Status
+devices_status(const struct control *ctl, uint64_t account)
+{
+	const struct online *o = online_find(&ctl->sessions, account);
+	Chasqui__Status best = CHASQUI__STATUS__STATUS_OFFLINE;
 	struct session *s;
 
-	view_changed(ctl, friend);
 	if (!o)
-		return;
+		return best;
 	ONLINE_FOREACH(s, o) {
-		if (s->state != SESSION_OPEN)
-			continue;
-		if (news->contacts)
-			push_contacts_changed(ctl, s, 0, 0);
-		else
-			push_presence(ctl, s, news->account, news->status, at ? &at->path : NULL);
+		/* A device that has said nothing is online. */
+		Chasqui__Status of = s->status ? (Chasqui__Status)s->status
+					       : CHASQUI__STATUS__STATUS_ONLINE;
+
+		if (s->state == SESSION_OPEN && reach(of) > reach(best))
+			best = of;
 	}
+	return best;
 }
 
-static int
-presence_tell_friends(struct control *ctl, struct store_txn *txn, const struct presence_news *news)
+Chasqui__Status
+presence_own(const struct control *ctl, uint64_t account)
 {
-	struct store_friend page[FRIENDS_PAGE];
-	uint64_t after = 0;
-	size_t n;
+	const struct person *p = person_find(ctl, account);
+	Chasqui__Status status = devices_status(ctl, account);
 
-	do {
-		int rc = store_friend_list(txn, news->account, after, page, FRIENDS_PAGE, &n);
-
-		if (rc)
-			return rc;
-		for (size_t i = 0; i < n; i++)
-			if (page[i].state == STORE_FRIEND_MUTUAL)
-				presence_tell_one(ctl, page[i].peer, news);
-		if (n)
-			after = page[n - 1].peer;
-	} while (n == FRIENDS_PAGE);
-	return CHQ_OK;
-}
-
-static void
-presence_tell(struct control *ctl, const struct presence_news *news)
-{
-	struct store_txn *txn;
-	int rc;
-
-	if (!ctl->reader)
-		return; /* stopping: there is nobody left to tell */
-	rc = store_read_begin(ctl->reader, &txn);
-	if (!rc) {
-		rc = presence_tell_friends(ctl, txn, news);
-		store_read_end(ctl->reader);
-	}
-	if (rc) {
-		control_count(ctl, COUNT_STORE_FAILED);
-		CHQ_LOG_ERROR("presence-not-told", "account=%llu error=%s",
-			      (unsigned long long)news->account, chq_errname(rc));
-	}
-}
-
-void
-presence_came(struct control *ctl, uint64_t account)
-{
-	struct online *o = online_find(&ctl->sessions, account);
-
-	if (!o || o->announced)
-		return;
-	o->announced = true;
-	control_count(ctl, COUNT_PRESENCE_ONLINE);
-	presence_tell(ctl, &(struct presence_news){ .account = account,
-						    .status = CHASQUI__STATUS__STATUS_ONLINE });
-}
-
-void
-presence_went(struct control *ctl, uint64_t account)
-{
-	struct online *o = online_find(&ctl->sessions, account);
-
-	if (!o || !o->announced || online_open(o) > 0)
-		return;
-	o->announced = false;
-	control_count(ctl, COUNT_PRESENCE_OFFLINE);
-	presence_tell(ctl, &(struct presence_news){ .account = account,
-						    .status = CHASQUI__STATUS__STATUS_OFFLINE });
+	return p && p->invisible && status != CHASQUI__STATUS__STATUS_OFFLINE
+		       ? CHASQUI__STATUS__STATUS_INVISIBLE
+		       : status;
 }
 
 Chasqui__Status
 presence_status(const struct control *ctl, uint64_t account)
 {
-	return online_open(online_find(&ctl->sessions, account)) > 0
-		       ? CHASQUI__STATUS__STATUS_ONLINE
-		       : CHASQUI__STATUS__STATUS_OFFLINE;
+	Chasqui__Status status = presence_own(ctl, account);
+
+	return status == CHASQUI__STATUS__STATUS_INVISIBLE ? CHASQUI__STATUS__STATUS_OFFLINE
+							   : status;
+}
+
+const char *
+presence_name(Chasqui__Status status)
+{
+	switch (status) {
+	case CHASQUI__STATUS__STATUS_OFFLINE: return "offline";
+	case CHASQUI__STATUS__STATUS_ONLINE: return "online";
+	case CHASQUI__STATUS__STATUS_AWAY: return "away";
+	case CHASQUI__STATUS__STATUS_BUSY: return "busy";
+	case CHASQUI__STATUS__STATUS_INVISIBLE: return "invisible";
+	default: return "unknown";
+	}
 }
 
 const struct session *
@@ -119,7 +144,8 @@ presence_where(const struct control *ctl, uint64_t account)
 	const struct session *newest = NULL;
 	struct session *s;
 
-	if (!o || !ctl->conf->p2p.share_addresses)
+	if (!o || !ctl->conf->p2p.share_addresses ||
+	    presence_status(ctl, account) == CHASQUI__STATUS__STATUS_OFFLINE)
 		return NULL;
 	ONLINE_FOREACH(s, o)
 		if (s->state == SESSION_OPEN)
@@ -127,35 +153,166 @@ presence_where(const struct control *ctl, uint64_t account)
 	return newest;
 }
 
+/* --- telling it --- */
+
+static void
+person_tell(struct control *ctl, struct person *p, uint64_t now_ms)
+{
+	chq_list_del(&p->node);
+	p->told = presence_status(ctl, p->account);
+	p->told_ms = now_ms;
+	control_count(ctl, p->told == CHASQUI__STATUS__STATUS_OFFLINE ? COUNT_PRESENCE_OFFLINE
+								      : COUNT_PRESENCE_ONLINE);
+	p->spreading = spread_presence(ctl, p->account, p->told) == CHQ_OK;
+	if (!p->spreading)
+		CHQ_LOG_ERROR("presence-not-told", "account=%llu error=%s",
+			      (unsigned long long)p->account, chq_errname(CHQ_ENOMEM));
+}
+
+static void
+person_wait(struct control *ctl, struct person *p, uint64_t due_ms)
+{
+	if (chq_list_empty(&p->node))
+		chq_list_add_tail(&ctl->presence.waiting, &p->node);
+	else if (p->due_ms < due_ms)
+		return;
+	p->due_ms = due_ms;
+}
+
+/* Something may be another; others learn of it not before @gap_ms after the news before. */
+static void
+person_changed(struct control *ctl, struct person *p, unsigned gap_ms)
+{
+	Chasqui__Status status = presence_status(ctl, p->account);
+	uint64_t now_ms = control_now_ms();
+
+	if (status != p->noted)
+		view_changed(ctl, p->account);
+	p->noted = status;
+	if (p->spreading || status == p->told)
+		return;
+	if (!p->told_ms || p->told_ms + gap_ms <= now_ms)
+		person_tell(ctl, p, now_ms);
+	else
+		person_wait(ctl, p, p->told_ms + gap_ms);
+}
+
+/* One that has gone is remembered as long as his next news would have to wait. */
+static void
+person_rests(struct control *ctl, struct person *p)
+{
+	if (p->told == CHASQUI__STATUS__STATUS_OFFLINE && !p->spreading &&
+	    devices_status(ctl, p->account) == CHASQUI__STATUS__STATUS_OFFLINE)
+		person_wait(ctl, p, p->told_ms + ctl->timing.status_ms);
+}
+
 void
-presence_contacts_changed(struct control *ctl, uint64_t account, uint64_t version)
+presence_spread(struct control *ctl, uint64_t account)
+{
+	struct person *p = person_find(ctl, account);
+
+	if (!p)
+		return;
+	p->spreading = false;
+	person_changed(ctl, p, ctl->timing.presence_ms);
+	person_rests(ctl, p);
+}
+
+void
+presence_tick(struct control *ctl, uint64_t now_ms)
+{
+	CHQ_LIST_FOREACH_SAFE(it, after, &ctl->presence.waiting) {
+		struct person *p = CHQ_LIST_ENTRY(it, struct person, node);
+
+		if (p->due_ms > now_ms || p->spreading)
+			continue;
+		chq_list_del(&p->node);
+		if (presence_status(ctl, p->account) != p->told)
+			person_tell(ctl, p, now_ms);
+		else if (!online_find(&ctl->sessions, p->account))
+			person_free(ctl, p);
+	}
+}
+
+/* --- what changes it --- */
+
+void
+presence_came(struct control *ctl, uint64_t account)
+{
+	struct person *p = person_get(ctl, account);
+
+	(void)book_present_set(ctl->book, account, true);
+	if (p)
+		person_changed(ctl, p, ctl->timing.presence_ms);
+}
+
+void
+presence_found(struct control *ctl, uint64_t account)
+{
+	struct person *p = person_get(ctl, account);
+
+	(void)book_present_set(ctl->book, account, true);
+	if (p && p->told == CHASQUI__STATUS__STATUS_OFFLINE)
+		p->told = p->noted = presence_status(ctl, account);
+}
+
+void
+presence_went(struct control *ctl, uint64_t account)
+{
+	struct person *p = person_find(ctl, account);
+
+	if (!p)
+		return;
+	if (online_open(online_find(&ctl->sessions, account)) == 0) {
+		p->invisible = false;
+		if (ctl->book)
+			(void)book_present_set(ctl->book, account, false);
+	}
+	person_changed(ctl, p, ctl->timing.presence_ms);
+	person_rests(ctl, p);
+}
+
+void
+presence_in_book(struct control *ctl)
+{
+	struct online *o;
+
+	CHQ_MAP_FOREACH(o, &ctl->sessions.by_account)
+		if (online_open(o) > 0)
+			(void)book_present_set(ctl->book, o->account, true);
+}
+
+void
+presence_set(struct control *ctl, struct session *s, const struct request *r)
+{
+	Chasqui__Status status = ((const Chasqui__StatusSet *)r->body)->status;
+	struct person *p = person_get(ctl, s->account);
+	bool invisible = status == CHASQUI__STATUS__STATUS_INVISIBLE;
+
+	if (!invisible && reach(status) == 0) {
+		request_fail(ctl, s, r->id, CHQ_EMALFORMED);
+		return;
+	}
+	if (!p) {
+		request_fail(ctl, s, r->id, CHQ_ENOMEM);
+		return;
+	}
+	if (!invisible)
+		s->status = (uint8_t)status;
+	p->invisible = invisible;
+	request_answer(ctl, s, r->id, CHASQUI__CODE__OK, 0, NULL);
+	person_changed(ctl, p, ctl->timing.status_ms);
+}
+
+void
+presence_contacts_changed(struct control *ctl, uint64_t account)
 {
 	struct online *o = online_find(&ctl->sessions, account);
 	struct session *s;
 
 	if (!o)
 		return;
-	version = view_version(ctl, account, version);
 	ONLINE_FOREACH(s, o)
 		if (s->state == SESSION_OPEN)
-			push_contacts_changed(ctl, s, version, 0);
-}
-
-void
-presence_grants_void(struct control *ctl, uint64_t account, uint32_t epoch)
-{
-	struct online *o = online_find(&ctl->sessions, account);
-	struct session *s;
-
-	if (o) {
-		ONLINE_FOREACH(s, o) {
-			/* One that is not confirmed is out of the key's reach: it gets it then. */
-			if (s->state != SESSION_OPEN)
-				continue;
-			s->grant_epoch = epoch;
-			push_contacts_changed(ctl, s, 0, 0);
-		}
-		dp_send_grant_key(ctl, account, epoch);
-	}
-	presence_tell(ctl, &(struct presence_news){ .account = account, .contacts = true });
+			push_contacts_changed(ctl, s, view_version(ctl), 0);
 }

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "control/contacts.h"
 #include "control/control.h"
 #include "control/mutation.h"
+#include "control/rights.h"
 #include "store/account.h"
 #include "store/dept.h"
 #include "store/reader.h"
@@ -32,11 +32,12 @@ struct profile {
 };
 
 static int
-profile_read(struct store_txn *txn, uint64_t by, uint64_t account, struct profile *p)
+profile_read(const struct control *ctl, struct store_txn *txn, uint64_t by, uint64_t account,
+	     struct profile *p)
 {
 	struct store_member role[STORE_ROLES_MAX];
 	size_t n = 0;
-	int rc = account == by ? CHQ_OK : contacts_visible(txn, by, account);
+	int rc = account == by ? CHQ_OK : people_may(ctl, txn, by, account, BOOK_SEE | BOOK_SEARCH);
 
 	if (!rc)
 		rc = store_account_get(txn, account, &p->account);
@@ -77,7 +78,7 @@ profile_get(struct control *ctl, struct session *s, const struct request *r)
 	int rc = store_read_begin(ctl->reader, &txn);
 
 	if (!rc) {
-		rc = profile_read(txn, s->account, account ? account : s->account, &p);
+		rc = profile_read(ctl, txn, s->account, account ? account : s->account, &p);
 		store_read_end(ctl->reader);
 	}
 	if (rc) {

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "control/contacts.h"
 #include "control/control.h"
 #include "control/devices.h"
 #include "control/mutation.h"
+#include "control/rights.h"
 #include "proto/e2e_fmt.h"
 #include "store/device.h"
 #include "store/e2e.h"
@@ -159,9 +159,10 @@ published_devices(struct store_txn *txn, uint64_t account, struct published *p)
 }
 
 static int
-published_read(struct store_txn *txn, uint64_t by, uint64_t account, struct published *p)
+published_read(const struct control *ctl, struct store_txn *txn, uint64_t by, uint64_t account,
+	       struct published *p)
 {
-	int rc = account == by ? CHQ_OK : contacts_visible(txn, by, account);
+	int rc = account == by ? CHQ_OK : people_known(ctl, txn, by, account);
 
 	if (!rc)
 		rc = store_e2e_get(txn, account, &p->e2e);
@@ -212,7 +213,7 @@ published_get(struct control *ctl, struct session *s, const struct request *r)
 						 : CHQ_EMALFORMED;
 
 	if (!rc) {
-		rc = published_read(txn, s->account, m->account, &p);
+		rc = published_read(ctl, txn, s->account, m->account, &p);
 		store_read_end(ctl->reader);
 	}
 	if (rc)

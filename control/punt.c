@@ -11,12 +11,13 @@
 
 /* May the sender write to the receiver, who is left in @to? */
 static bool
-punt_granted(struct control *ctl, const struct chq_dp_frame_rx *rx, struct store_account *to)
+punt_granted(struct control *ctl, const struct session *s, const struct chq_dp_frame_rx *rx,
+	     struct store_account *to)
 {
 	int rc = store_account_read(ctl->reader, CHQ_PARTY_ID(rx->to), to);
 	/* The same work whether the account exists or not. */
-	bool granted = grants_valid(ctl, rx->grant, CHQ_PARTY_ID(rx->from), CHQ_PARTY_ID(rx->to),
-				    to->grant_epoch);
+	bool granted = grants_valid(ctl, rx->grant, s->account, s->epochs.sender,
+				    CHQ_PARTY_ID(rx->to), to->grant_epoch);
 
 	return rc == CHQ_OK && granted && !to->disabled && rx->why != CHQ_DP_WHY_DENIED &&
 	       CHQ_PARTY_KIND(rx->to) == CHQ_KIND_ACCOUNT;
@@ -48,11 +49,12 @@ punt_frame(struct control *ctl, const struct chq_dp_frame_rx *rx)
 		group_frame(ctl, s, rx);
 		return;
 	}
-	granted = punt_granted(ctl, rx, &to);
+	granted = punt_granted(ctl, s, rx, &to);
 	if (granted && punt_key_wrong(ctl, rx)) {
 		/* The frame counts as lost: its next copy finds the right key. */
 		control_count(ctl, COUNT_PUNT_KEY);
 		dp_send_grant_key(ctl, to.id, to.grant_epoch);
+		(void)dp_call_sender_epoch(ctl, s->account, s->epochs.sender, NULL, NULL);
 		return;
 	}
 	code = granted ? mail_frame(ctl, s, rx) : CHQ_NOTICE_UNKNOWN;

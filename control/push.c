@@ -14,6 +14,7 @@ struct push {
 	uint64_t about; /* account of a presence, else 0: newer ones replace older ones */
 	uint64_t due_ms;
 	unsigned wait_ms; /* until it is sent again after that */
+	bool sent;
 	uint16_t len;
 	uint8_t body[];
 };
@@ -36,6 +37,8 @@ push_free(struct session *s, struct push *p)
 {
 	chq_list_del(&p->of_session);
 	s->pushes_used--;
+	if (p->kind == CHASQUI__PUSH__BODY_CONTACTS_CHANGED && !p->sent)
+		s->changed_waits = s->changed_for_all = false;
 	free(p);
 	if (s->pushes_used == 0)
 		chq_list_del(&s->of_pushing);
@@ -63,13 +66,18 @@ static void
 push_send(struct control *ctl, struct session *s, struct push *p, uint64_t now_ms)
 {
 	dp_send_message(ctl, s, p->body, p->len);
+	if (p->kind == CHASQUI__PUSH__BODY_CONTACTS_CHANGED && !p->sent) {
+		s->changed_waits = s->changed_for_all = false;
+		s->changed_sent_ms = now_ms;
+	}
+	p->sent = true;
 	p->due_ms = now_ms + p->wait_ms;
 	p->wait_ms = p->wait_ms * 2 > ctl->timing.push_max_ms ? ctl->timing.push_max_ms
 							      : p->wait_ms * 2;
 }
 
-/* Number, pack and queue @body, and send it if it is due at once. */
-static void
+/* Number, pack and queue @body, and send it if it is due at once. Return: false without memory. */
+static bool
 push_queue(struct control *ctl, struct session *s, Chasqui__Push *body, uint64_t about,
 	   unsigned delay_ms)
 {
@@ -86,7 +94,7 @@ push_queue(struct control *ctl, struct session *s, Chasqui__Push *body, uint64_t
 	len = chq_ctrl_pack(&whole.base, buf, sizeof(buf));
 	p = len < 0 ? NULL : malloc(sizeof(*p) + (size_t)len);
 	if (!p)
-		return;
+		return false;
 	*p = (struct push){ .number = ++s->push_last,
 			    .kind = body->body_case,
 			    .about = about,
@@ -100,6 +108,7 @@ push_queue(struct control *ctl, struct session *s, Chasqui__Push *body, uint64_t
 	control_count(ctl, COUNT_PUSH);
 	if (delay_ms == 0)
 		push_send(ctl, s, p, control_now_ms());
+	return true;
 }
 
 /* Room for one more; else the session asks for everything anew. Return: whether to go on. */
@@ -110,7 +119,8 @@ push_room(struct control *ctl, struct session *s)
 		return true;
 	control_count(ctl, COUNT_PUSH_OVERFLOW);
 	push_forget(s);
-	push_contacts_changed(ctl, s, 0, 0);
+	push_contacts_changed(ctl, s, 0, ctl->timing.changed_ms);
+	s->changed_for_all = s->changed_waits;
 	return false;
 }
 
@@ -122,6 +132,11 @@ push_presence(struct control *ctl, struct session *s, uint64_t account, Chasqui_
 	Chasqui__Presence presence = CHASQUI__PRESENCE__INIT;
 	Chasqui__Address address, *addresses[1] = { &address };
 
+	/* It will ask for all of it. */
+	if (s->changed_for_all) {
+		control_count(ctl, COUNT_PRESENCE_COALESCED);
+		return;
+	}
 	if (!push_room(ctl, s))
 		return;
 	presence.account = account;
@@ -136,18 +151,27 @@ push_presence(struct control *ctl, struct session *s, uint64_t account, Chasqui_
 	push_queue(ctl, s, &body, account, 0);
 }
 
+/* One at a time, and not more often than control_timing says. */
 void
 push_contacts_changed(struct control *ctl, struct session *s, uint64_t version, unsigned delay_ms)
 {
 	Chasqui__Push body = CHASQUI__PUSH__INIT;
 	Chasqui__ContactsChanged changed = CHASQUI__CONTACTS_CHANGED__INIT;
+	uint64_t now_ms = control_now_ms(), due_ms = now_ms + delay_ms;
 
+	if (s->changed_sent_ms && due_ms < s->changed_sent_ms + ctl->timing.changed_ms)
+		due_ms = s->changed_sent_ms + ctl->timing.changed_ms;
+	if (s->changed_waits && s->changed_due_ms <= due_ms)
+		return;
 	if (!push_room(ctl, s))
 		return;
 	changed.version = version;
 	body.body_case = CHASQUI__PUSH__BODY_CONTACTS_CHANGED;
 	body.contacts_changed = &changed;
-	push_queue(ctl, s, &body, 0, delay_ms);
+	if (!push_queue(ctl, s, &body, 0, (unsigned)(due_ms - now_ms)))
+		return;
+	s->changed_waits = due_ms > now_ms;
+	s->changed_due_ms = due_ms;
 }
 
 void

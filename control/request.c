@@ -12,6 +12,7 @@
 #include "control/life.h"
 #include "control/login.h"
 #include "control/mail.h"
+#include "control/presence.h"
 #include "control/profile.h"
 #include "control/published.h"
 #include "control/push.h"
@@ -34,6 +35,10 @@ static const struct method methods[] = {
 	[CHASQUI__METHOD__METHOD_WHOAMI] = { login_whoami, NULL, false },
 	[CHASQUI__METHOD__METHOD_FRIEND_REQUEST] = { friends_request, BODY(friend_request), false },
 	[CHASQUI__METHOD__METHOD_FRIEND_CONFIRM] = { friends_confirm, BODY(friend_request), false },
+	[CHASQUI__METHOD__METHOD_DEPARTMENTS] = { contacts_departments, BODY(departments_request),
+						  false },
+	[CHASQUI__METHOD__METHOD_FRIEND_REMOVE] = { friends_remove, BODY(friend_request), false },
+	[CHASQUI__METHOD__METHOD_STATUS_SET] = { presence_set, BODY(status_set), false },
 	[CHASQUI__METHOD__METHOD_DEVICES] = { devices_list, NULL, false },
 	[CHASQUI__METHOD__METHOD_DEVICE_REVOKE] = { devices_revoke, BODY(device_revoke), false },
 	[CHASQUI__METHOD__METHOD_PROFILE_GET] = { profile_get, BODY(profile_request), false },

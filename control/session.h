@@ -36,6 +36,11 @@ struct session_login {
 };
 
 struct mail_window;
+/* What the dataplane checks grants by, of an account. */
+struct grant_epochs {
+	uint32_t grant;	 /* of those towards it; 0: unknown */
+	uint16_t sender; /* of those that it sends by */
+};
 
 struct session {
 	struct chq_list of_all;
@@ -46,19 +51,24 @@ struct session {
 	uint16_t gen;
 	uint8_t device, kind;
 	enum session_state state;
-	uint32_t grant_epoch; /* whose grant key the dataplane was given; 0: unknown */
-	uint32_t dump;	      /* last dump that showed it */
+	struct grant_epochs epochs; /* as the dataplane was told */
+	uint32_t dump;		    /* last dump that showed it */
+	uint8_t status; /* enum Chasqui__Status of this device; 0: it has said nothing */
 	uint64_t account;
 	struct chq_dp_path path;
 	uint8_t static_hash[16];
 	uint64_t opened_ms, expires_ms; /* wall clock; a new handshake is due before the latter */
 	uint64_t ends_ms;		/* monotonic: PRELOGIN, REPLACED */
+	uint64_t list_version;		/* of the contact list that it reads, page by page */
 	struct session_login *login;	/* NULL once logged in */
 
 	/* push.h's */
 	struct chq_list pushes; /* by rising number */
 	uint64_t push_last;	/* number given last */
 	unsigned pushes_used;
+	bool changed_waits;   /* a "contacts changed" is queued that was not sent yet */
+	bool changed_for_all; /* … instead of all presence until then */
+	uint64_t changed_due_ms, changed_sent_ms;
 
 	/* group.h's */
 	struct chq_list seats; /* in groups, while OPEN */
@@ -75,7 +85,6 @@ struct session {
 struct online {
 	uint64_t account;
 	struct chq_list sessions; /* of all states but PRELOGIN, oldest first */
-	bool announced;		  /* its friends were told that it is online */
 	uint64_t copies_us;	  /* theoretical time of its next frame to a group */
 };
 

@@ -13,6 +13,8 @@ enum store_meta {
 	STORE_META_NEXT_ACCOUNT = 3,   /* id of the next account */
 	STORE_META_NEXT_DEPT = 4,      /* id of the next department */
 	STORE_META_NEXT_RULE = 5,      /* id of the next rule */
+	STORE_META_BOOK_CHANGE = 7,    /* next change of departments, rules, or who is there */
+	STORE_META_BOOK_SETTLED = 8,   /* … all before this one took back what they had to */
 	STORE_META_NEXT_GROUP = 24,    /* number of the next group made by hand */
 	STORE_META_SENDER_EPOCH = 6,   /* added to every account's sender epoch; absent: 0 */
 	STORE_META_IMPORT_FIRST = 7, /* accounts from here to below the next are staged: import.h */

@@ -84,6 +84,8 @@ int book_dept_move(struct book *b, uint32_t id, uint32_t parent);
 int book_dept_remove(struct book *b, uint32_t id);
 
 bool book_dept_known(const struct book *b, uint32_t id);
+/* The department that it lies in; 0 at the top, and for one that is not there. */
+uint32_t book_dept_parent(const struct book *b, uint32_t id);
 uint32_t book_dept_members(const struct book *b, uint32_t id);
 uint32_t book_dept_managers(const struct book *b, uint32_t id);
 

@@ -16,6 +16,14 @@ book_dept_known(const struct book *b, uint32_t id)
 }
 
 uint32_t
+book_dept_parent(const struct book *b, uint32_t id)
+{
+	const struct book_dept *d = book_dept_find(b, id);
+
+	return d && d->parent ? d->parent->id : 0;
+}
+
+uint32_t
 book_dept_members(const struct book *b, uint32_t id)
 {
 	const struct book_dept *d = book_dept_find(b, id);

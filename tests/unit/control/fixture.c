@@ -78,7 +78,8 @@ fixture_conf(struct fixture *f)
 			 "control: {socket: %s/control.sock, group: \"\", read_group: \"\"}\n"
 			 "metrics: {listen: \"\"}\n"
 			 "passwords: {memory: 8MiB, passes: 1, threads: 2}\n"
-			 "store: {map_size: 1MiB}\n",
+			 "store: {map_size: 1MiB}\n"
+			 "friends: {ask: anyone}\n",
 			 f->dir, f->dir, f->dir, f->dir);
 
 	assert_int_equal(chq_conf_parse(&chq_site_schema, "test", text, (size_t)n, &f->conf, &why),
@@ -117,6 +118,7 @@ fixture_setup(void **state)
 	f->timing = control_timing_default;
 	f->timing.resync_ms = 0;
 	f->timing.tick_ms = 5;
+	f->timing.changed_ms = f->timing.presence_ms = f->timing.status_ms = 5;
 	f->frame = calloc(FIX_FRAMES_MAX, sizeof(*f->frame));
 	f->dp = -1;
 	f->listener = fix_dp_listen(f);

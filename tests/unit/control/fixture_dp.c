@@ -20,6 +20,7 @@ fix_dp_listen(const struct fixture *f)
 
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s/dataplane-default.sock", f->dir);
 	assert_true(fd >= 0);
+	unlink(un.sun_path);
 	assert_int_equal(bind(fd, (const struct sockaddr *)&un, sizeof(un)), 0);
 	assert_int_equal(listen(fd, 1), 0);
 	return fd;

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "base/err.h"
+#include "control/book_load.h"
 #include "store/account.h"
 #include "store/friend.h"
 #include "store/writer.h"
@@ -60,6 +61,7 @@ setup(void **state)
 	f = *state;
 	for (unsigned i = 0; i < FRIENDS; i += BATCH)
 		assert_int_equal(store_write_sync(f->ctl.store, add_batch, &i), 0);
+	control_book_renew(&f->ctl);
 	return 0;
 }
 
