@@ -58,15 +58,15 @@ sum_frame_header(const uint8_t *dgram)
 	uint64_t sum;
 
 	/* One carry after the other, which compilers take three instructions for. */
-	__asm__("movq %1, %0\n\t"
-		"addq 8+%1, %0\n\t"
-		"adcq 16+%1, %0\n\t"
-		"adcq 24+%1, %0\n\t"
-		"adcq 32+%1, %0\n\t"
-		"adcq 40+%1, %0\n\t"
+	__asm__("movq (%1), %0\n\t"
+		"addq 8(%1), %0\n\t"
+		"adcq 16(%1), %0\n\t"
+		"adcq 24(%1), %0\n\t"
+		"adcq 32(%1), %0\n\t"
+		"adcq 40(%1), %0\n\t"
 		"adcq $0, %0"
 		: "=&r"(sum)
-		: "m"(*h)
+		: "r"(dgram), "m"(*h)
 		: "cc");
 	return sum;
 #else
