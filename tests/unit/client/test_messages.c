@@ -117,6 +117,7 @@ a_long_message_arrives_whole_over_a_bad_network(void **state)
 	(void)state;
 	bad_network(s);
 	memset(data, 'x', sizeof(data));
+	assert_int_equal(chq_client_on_app(s->client[1].c, 9, NULL, NULL), CHQ_OK);
 	assert_int_equal(chq_client_send(s->client[0].c, sim_account_of(1), 9, data, sizeof(data),
 					 &id),
 			 CHQ_OK);
