@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/control_msg.h"
 #include "proto/frame.h"
 #include "proto/hello.h"
 #include "proto/keys.h"
@@ -32,6 +33,7 @@ struct load_session {
 	struct chq_session_keys keys;
 	uint32_t slot;
 	uint64_t seq, message, request;
+	uint64_t asked_ns, cursor; /* load_ask.c */
 	uint64_t grant;
 	uint64_t rx_seq;
 	unsigned tries;
@@ -78,6 +80,7 @@ struct load_opts {
 	unsigned payload;
 	unsigned in_flight;
 	unsigned rate;	    /* frames per second; 0 = as fast as answers come */
+	const char *what;   /* ask: search, contacts or presence */
 	const char *record; /* steady: file for the times of every frame */
 	bool json;
 };
@@ -104,6 +107,12 @@ int load_run(struct load *l, const struct load_opts *o);
  */
 int load_steady(struct load *l, const struct load_opts *o);
 
+/**
+ * load_ask() - ask the server, for @o->seconds: @o->in_flight sessions at a time, each anew when it was answered. Prints
+ * its figures. Return: 0; CHQ_ENOMEM; CHQ_EARGS: nothing of that kind can be asked; CHQ_ETIMEDOUT: no answer came.
+ */
+int load_ask(struct load *l, const struct load_opts *o);
+
 /** load_deinit() - close and free everything; keys are wiped. */
 void load_deinit(struct load *l);
 
@@ -111,6 +120,20 @@ void load_deinit(struct load *l);
 
 /** A message id of @s, higher than all before. */
 uint64_t load_message_id(struct load_session *s);
+
+/** Send a message to the server, sealed. Return: 0; CHQ_ETOOBIG, CHQ_ECRYPTO. */
+int load_hop_send(struct load *l, struct load_session *s, const Chasqui__ToServer *m);
+
+/** Send a request with the id @s->request. Return: as load_hop_send(). */
+int load_request_send(struct load *l, struct load_session *s, Chasqui__Method method,
+		      const ProtobufCMessage *body);
+
+/**
+ * load_hop_read() - open a frame from the server, in place.
+ * @from: receives whose it is. Return: its message, for chasqui__from_server__free_unpacked(); NULL if it is none.
+ */
+Chasqui__FromServer *load_hop_read(struct load *l, uint8_t *buf, size_t len,
+				   struct load_session **from);
 
 /** The socket that @s talks through, always the same. */
 struct load_socket *load_socket_of(struct load *l, const struct load_session *s);

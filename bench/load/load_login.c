@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "bench/load/load.h"
-#include "proto/control.pb-c.h"
+#include "proto/control_msg.h"
 
 #define SLOTS	       UINT32_C(1048576)
 #define PENDING_MAX    64
@@ -181,31 +181,67 @@ hello_make(struct load *l, struct load_session *s)
 	return rc;
 }
 
+int
+load_hop_send(struct load *l, struct load_session *s, const Chasqui__ToServer *m)
+{
+	uint8_t buf[CHQ_DGRAM_MAX];
+	struct chq_frame_hdr h = { .flags = CHQ_F_HOP, .slot = s->slot, .seq = ++s->seq };
+	int n = chq_ctrl_pack(&m->base, buf + CHQ_FRAME_HDR_LEN, CHQ_HOP_BODY_MAX);
+
+	if (n < 0)
+		return n;
+	h.message = load_message_id(s);
+	chq_frame_put(buf, &h);
+	n = chq_hop_seal(buf, (size_t)n, s->keys.hop_c2s);
+	if (n < 0)
+		return n;
+	chq_frame_build(buf, &h, (uint16_t)n, s->keys.tag_c2s);
+	(void)!send(load_socket_of(l, s)->fd, buf, CHQ_FRAME_HDR_LEN + (size_t)n, 0);
+	return 0;
+}
+
+int
+load_request_send(struct load *l, struct load_session *s, Chasqui__Method method,
+		  const ProtobufCMessage *body)
+{
+	Chasqui__Request rq = CHASQUI__REQUEST__INIT;
+	Chasqui__ToServer ts = CHASQUI__TO_SERVER__INIT;
+	uint8_t packed[CHQ_HOP_BODY_MAX];
+	int n = body ? chq_ctrl_pack(body, packed, sizeof(packed)) : 0;
+
+	if (n < 0)
+		return n;
+	rq.id = s->request;
+	rq.method = method;
+	rq.body = (ProtobufCBinaryData){ .data = packed, .len = (size_t)n };
+	ts.body_case = CHASQUI__TO_SERVER__BODY_REQUEST;
+	ts.request = &rq;
+	return load_hop_send(l, s, &ts);
+}
+
+Chasqui__FromServer *
+load_hop_read(struct load *l, uint8_t *buf, size_t len, struct load_session **from)
+{
+	struct chq_frame_hdr h;
+	struct load_session *s;
+	int n;
+
+	if (chq_frame_parse(buf, len, 0, &h) || h.slot >= l->slots || !(s = l->by_slot[h.slot]) ||
+	    !(h.flags & CHQ_F_HOP) || !chq_frame_tag_ok(buf, len, s->keys.tag_s2c))
+		return NULL;
+	s->rx_seq = h.seq > s->rx_seq ? h.seq : s->rx_seq;
+	n = chq_hop_open(buf, len, s->keys.hop_s2c);
+	*from = s;
+	return n < 0 ? NULL : chq_ctrl_unpack_from_server(buf + CHQ_FRAME_HDR_LEN, (size_t)n, NULL);
+}
+
 static void
 grant_ask(struct load *l, struct load_session *s)
 {
 	Chasqui__GrantRequest gr = CHASQUI__GRANT_REQUEST__INIT;
-	Chasqui__Request rq = CHASQUI__REQUEST__INIT;
-	Chasqui__ToServer ts = CHASQUI__TO_SERVER__INIT;
-	uint8_t body[64], buf[CHQ_DGRAM_MAX];
-	struct chq_frame_hdr h = { .flags = CHQ_F_HOP, .slot = s->slot, .seq = ++s->seq };
-	int n;
 
 	gr.account = s->peer->account;
-	rq.body.len = chasqui__grant_request__pack(&gr, body);
-	rq.body.data = body;
-	rq.id = s->request;
-	rq.method = CHASQUI__METHOD__METHOD_GRANT;
-	ts.body_case = CHASQUI__TO_SERVER__BODY_REQUEST;
-	ts.request = &rq;
-	h.message = load_message_id(s);
-	n = (int)chasqui__to_server__pack(&ts, buf + CHQ_FRAME_HDR_LEN);
-	chq_frame_put(buf, &h);
-	n = chq_hop_seal(buf, (size_t)n, s->keys.hop_c2s);
-	if (n < 0)
-		return;
-	chq_frame_build(buf, &h, (uint16_t)n, s->keys.tag_c2s);
-	(void)!send(load_socket_of(l, s)->fd, buf, CHQ_FRAME_HDR_LEN + (size_t)n, 0);
+	load_request_send(l, s, CHASQUI__METHOD__METHOD_GRANT, &gr.base);
 }
 
 static void
@@ -276,22 +312,13 @@ on_welcome(struct load *l, const uint8_t *buf, size_t len)
 static void
 on_frame(struct load *l, uint8_t *buf, size_t len)
 {
-	Chasqui__FromServer *fs;
+	struct load_session *s = NULL;
+	Chasqui__FromServer *fs = load_hop_read(l, buf, len, &s);
 	Chasqui__GrantReply *gr = NULL;
-	struct chq_frame_hdr h;
-	struct load_session *s;
-	int n;
 
-	if (chq_frame_parse(buf, len, 0, &h) || h.slot >= l->slots || !(s = l->by_slot[h.slot]) ||
-	    s->state != LOAD_GRANT || !chq_frame_tag_ok(buf, len, s->keys.tag_s2c) ||
-	    !(h.flags & CHQ_F_HOP))
+	if (!fs)
 		return;
-	s->rx_seq = h.seq > s->rx_seq ? h.seq : s->rx_seq;
-	n = chq_hop_open(buf, len, s->keys.hop_s2c);
-	if (n < 0)
-		return;
-	fs = chasqui__from_server__unpack(NULL, (size_t)n, buf + CHQ_FRAME_HDR_LEN);
-	if (fs && fs->body_case == CHASQUI__FROM_SERVER__BODY_RESPONSE &&
+	if (s->state == LOAD_GRANT && fs->body_case == CHASQUI__FROM_SERVER__BODY_RESPONSE &&
 	    fs->response->id == s->request && fs->response->code == CHASQUI__CODE__OK)
 		gr = chasqui__grant_reply__unpack(NULL, fs->response->body.len,
 						  fs->response->body.data);
@@ -302,8 +329,7 @@ on_frame(struct load *l, uint8_t *buf, size_t len)
 	}
 	if (gr)
 		chasqui__grant_reply__free_unpacked(gr, NULL);
-	if (fs)
-		chasqui__from_server__free_unpacked(fs, NULL);
+	chasqui__from_server__free_unpacked(fs, NULL);
 }
 
 static void

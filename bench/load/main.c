@@ -19,6 +19,8 @@ static const char usage[] =
 	"                        [--payload BYTES] [--in-flight N] [--rate FRAMES/S] [--json]\n"
 	"       chasqui-load steady --dir DIR --invitation FILE --rate FRAMES/S --record FILE\n"
 	"                        [--sessions N] [--seconds S] [--payload BYTES]\n"
+	"       chasqui-load ask --dir DIR --invitation FILE --what search|contacts|presence\n"
+	"                        [--sessions N] [--seconds S] [--in-flight N]\n"
 	"\n"
 	"prepare makes accounts with device keys through the control socket and befriends them in "
 	"pairs;\n"
@@ -27,7 +29,8 @@ static const char usage[] =
 	"steady sends at that rate whatever comes back, and tells of every frame; lines on "
 	"standard "
 	"input:\n"
-	"'replay' sends the newest ones again, 'end' ends it.\n";
+	"'replay' sends the newest ones again, 'end' ends it.\n"
+	"ask sends requests to the server, as JSON it tells how long the answers took.\n";
 
 static void
 figures_print(const struct load *l, const struct load_opts *o)
@@ -88,10 +91,19 @@ static int
 opts_parse(struct load_opts *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "dir", 1, 0, 'd' },	    { "invitation", 1, 0, 'i' }, { "control", 1, 0, 'c' },
-		{ "sessions", 1, 0, 'n' },  { "seconds", 1, 0, 's' },	 { "payload", 1, 0, 'p' },
-		{ "in-flight", 1, 0, 'f' }, { "rate", 1, 0, 'r' },	 { "record", 1, 0, 'o' },
-		{ "json", 0, 0, 'j' },	    { "help", 0, 0, 'h' },	 { 0 },
+		{ "dir", 1, 0, 'd' },
+		{ "invitation", 1, 0, 'i' },
+		{ "control", 1, 0, 'c' },
+		{ "sessions", 1, 0, 'n' },
+		{ "seconds", 1, 0, 's' },
+		{ "payload", 1, 0, 'p' },
+		{ "in-flight", 1, 0, 'f' },
+		{ "rate", 1, 0, 'r' },
+		{ "record", 1, 0, 'o' },
+		{ "what", 1, 0, 'w' },
+		{ "json", 0, 0, 'j' },
+		{ "help", 0, 0, 'h' },
+		{ 0 },
 	};
 	int c;
 
@@ -108,6 +120,7 @@ opts_parse(struct load_opts *o, int argc, char **argv)
 		case 'f': o->in_flight = value; break;
 		case 'r': o->rate = value; break;
 		case 'o': o->record = optarg; break;
+		case 'w': o->what = optarg; break;
 		case 'j': o->json = true; break;
 		default: return CHQ_EARGS;
 		}
@@ -116,7 +129,7 @@ opts_parse(struct load_opts *o, int argc, char **argv)
 }
 
 static int
-run(const struct load_opts *o, bool steady)
+run(const struct load_opts *o, int (*send)(struct load *l, const struct load_opts *o))
 {
 	struct load l = { 0 };
 	const char *step = "reading the accounts";
@@ -132,12 +145,12 @@ run(const struct load_opts *o, bool steady)
 	}
 	if (rc == 0) {
 		step = "sending";
-		rc = steady ? load_steady(&l, o) : load_run(&l, o);
+		rc = send(&l, o);
 	}
 	if (rc)
 		fprintf(stderr, "error: %s: %s (%u of %u sessions ready)\n", step, chq_strerror(rc),
 			l.ready, l.count);
-	else if (!steady)
+	else if (send == load_run)
 		figures_print(&l, o);
 	load_deinit(&l);
 	return rc ? 1 : 0;
@@ -152,11 +165,13 @@ main(int argc, char **argv)
 			       .payload = 64,
 			       .in_flight = 256 };
 	const char *verb = argc > 1 ? argv[1] : "";
-	bool steady = strcmp(verb, "steady") == 0, sends = steady || strcmp(verb, "run") == 0;
+	bool steady = strcmp(verb, "steady") == 0, ask = strcmp(verb, "ask") == 0;
+	bool sends = steady || ask || strcmp(verb, "run") == 0;
 	int rc;
 
 	if (opts_parse(&o, argc - 1, argv + 1) || (!sends && strcmp(verb, "prepare") != 0) ||
-	    (sends && !o.invitation) || (steady && (!o.rate || o.rate > RATE_MAX || !o.record))) {
+	    (sends && !o.invitation) || (ask && !o.what) ||
+	    (steady && (!o.rate || o.rate > RATE_MAX || !o.record))) {
 		fputs(usage, stderr);
 		return 2;
 	}
@@ -166,7 +181,7 @@ main(int argc, char **argv)
 		return 1;
 	}
 	if (sends)
-		return run(&o, steady);
+		return run(&o, steady ? load_steady : ask ? load_ask : load_run);
 	rc = load_prepare(&o);
 	if (rc)
 		fprintf(stderr, "error: preparing accounts: %s\n", chq_strerror(rc));
