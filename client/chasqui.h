@@ -103,6 +103,7 @@ enum chq_event_type {
 	CHQ_EV_DEVICE_ENROLLED, /* device, data: name of a new device of the own account */
 	CHQ_EV_DEVICES,		/* err: answer to chq_client_fetch_devices() */
 	CHQ_EV_LOGGED_OUT,	/* answer to chq_client_logout() */
+	CHQ_EV_GROUPS,		/* the list of groups is there or has changed */
 	CHQ_EV_APP_UNKNOWN, /* as CHQ_EV_MESSAGE, of an application without handler: needs a newer client; no data,
 			     * len: its size; err: 0 if it is kept for one, else why it is not */
 	CHQ_EV_SEARCH,	     /* err: answer to chq_client_search() */
@@ -138,6 +139,8 @@ struct chq_event {
 	bool gap; /* what this device sent before it has not come, or not whole */
 	bool own; /* sent to @account by @device of our own account */
 	uint64_t message;
+	uint32_t group; /* of a message in one, and of its state; else 0 */
+	uint32_t order; /* of a message in a group: rises by one, the same for all members */
 	const uint8_t *data; /* valid until the next call of chq_client_next_event() */
 	size_t len;	     /* a NUL follows data[len - 1] */
 };
@@ -153,6 +156,17 @@ struct chq_contact {
 	uint64_t devices_version;
 	uint32_t rights; /* what we may do: see 1, presence 2, search 4, message 8, p2p 16 */
 	char title[CHQ_NAME_MAX];
+};
+
+/* Whoever runs the server can read what is said in a group: that is to be shown. */
+struct chq_group {
+	uint32_t id;
+	char name[1025];	/* of a department: its path */
+	uint32_t department;	/* 0: made by hand */
+	uint32_t rights;	/* enum chq_group_right of proto/group_fmt.h, together */
+	uint32_t epoch;		/* of its key */
+	uint32_t members, order;
+	uint64_t grant;
 };
 
 struct chq_device_info {
@@ -318,6 +332,31 @@ const struct chq_contact *chq_client_contact_by_login(const struct chq_client *c
  * Return: how many; CHQ_ENOMEM.
  */
 ssize_t chq_client_contacts(const struct chq_client *c, struct chq_contact **out);
+
+/* --- groups --- */
+
+/* Has their list come? CHQ_EV_GROUPS tells. */
+bool chq_client_groups_known(const struct chq_client *c);
+
+/* All groups by name; as chq_client_contacts(). */
+ssize_t chq_client_groups(const struct chq_client *c, struct chq_group **out);
+
+/* A group, or NULL; valid until the next chq_client_process(). */
+const struct chq_group *chq_client_group(const struct chq_client *c, uint32_t id);
+const struct chq_group *chq_client_group_by_name(const struct chq_client *c, const char *name);
+
+/* The login of a member who is no contact, if a message of his has come; else NULL. Valid as above. */
+const char *chq_client_group_login(const struct chq_client *c, uint64_t account);
+
+/**
+ * chq_client_send_group() - queue a message to a group; CHQ_MSG_DELIVERED says that it has its order there, and
+ * so reaches every member.
+ * @app: CHQ_APP_ANNOUNCEMENT needs the right to announce, all others that to post.
+ *
+ * Return: as chq_client_send(); CHQ_EDENIED: the right is missing, or it is no group of ours.
+ */
+int chq_client_send_group(struct chq_client *c, uint32_t group, uint16_t app, const void *data,
+			  size_t len, uint64_t *id);
 
 /* Ask the server for somebody's keys; CHQ_EV_PEER_KEYS follows. Return: 0; CHQ_EFULL; CHQ_ENOMEM. */
 int chq_client_fetch_keys(struct chq_client *c, uint64_t account);

@@ -53,6 +53,7 @@ chq_client_stop(struct chq_client *c, int err)
 	chq_handshake_stop(c);
 	chq_request_cancel_all(c);
 	chq_send_fail_all(c, err ? err : CHQ_ECANCELED);
+	chq_groups_fail_all(c, err ? err : CHQ_ECANCELED);
 	chq_session_drop(&c->cur);
 	chq_session_drop(&c->old);
 	chq_login_wipe(c);
@@ -106,6 +107,7 @@ run_all(struct chq_client *c)
 	due = chq_min64(due, chq_session_run(c));
 	due = chq_min64(due, chq_login_run(c));
 	due = chq_min64(due, chq_contacts_run(c));
+	due = chq_min64(due, chq_groups_run(c));
 	due = chq_min64(due, chq_own_run(c));
 	due = chq_min64(due, chq_publish_run(c));
 	due = chq_min64(due, chq_receive_run(c));
@@ -161,7 +163,9 @@ handled(struct chq_client *c)
 {
 	struct chq_queued *e = c->events.taken;
 
-	if (e && e->ev.type == CHQ_EV_MESSAGE)
+	if (e && e->ev.type == CHQ_EV_MESSAGE && e->ev.group)
+		chq_group_handled(c, e);
+	else if (e && e->ev.type == CHQ_EV_MESSAGE)
 		chq_order_handled(c, e);
 	chq_queued_free(e);
 	c->events.taken = NULL;
@@ -248,6 +252,7 @@ blank(const struct chq_client_opts *o)
 	chq_map_init(&c->pins.by_name);
 	chq_map_init(&c->seen.by_party);
 	chq_map_init(&c->contacts.now);
+	chq_groups_init(c);
 	chq_map_init(&c->contacts.coming);
 	chq_map_init(&c->peers.by_account);
 	chq_list_init(&c->peers.all);
@@ -266,6 +271,7 @@ destroy(struct chq_client *c)
 {
 	chq_peers_free(c);
 	chq_contacts_free(c);
+	chq_groups_free(c);
 	chq_answers_free(c);
 	chq_apps_free(c);
 	chq_events_free(&c->events);
@@ -317,7 +323,9 @@ chq_client_close(struct chq_client *c)
 	handled(c);
 	chq_receipt_flush(c);
 	chq_request_cancel_all(c);
+	chq_groups_flush(c);
 	chq_send_fail_all(c, CHQ_ECANCELED);
+	chq_groups_fail_all(c, CHQ_ECANCELED);
 	chq_msgid_save(c);
 	destroy(c);
 }

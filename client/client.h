@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "client/chasqui.h"
 #include "client/event.h"
+#include "client/groups.h"
 #include "client/held.h"
 #include "client/identity.h"
 #include "client/pin.h"
@@ -306,6 +307,7 @@ struct chq_client {
 	struct chq_apps apps;
 	struct chq_answers answers;
 	struct chq_contacts contacts;
+	struct chq_groups groups;
 	struct chq_peers peers;
 	struct chq_sender sender;
 	bool receipts_due;
@@ -450,6 +452,22 @@ void chq_contacts_refresh(struct chq_client *c, bool whole);
 void chq_contacts_presence(struct chq_client *c, uint64_t account, int status);
 void chq_contacts_free(struct chq_client *c);
 uint64_t chq_contacts_run(struct chq_client *c);
+
+/* group.c, group_receive.c, group_send.c */
+void chq_groups_init(struct chq_client *c);
+void chq_groups_free(struct chq_client *c);
+/* Ask for the list anew. */
+void chq_groups_refresh(struct chq_client *c);
+/* A frame that a group has delivered. */
+void chq_group_frame(struct chq_client *c, const struct chq_frame_hdr *h, const uint8_t *payload,
+		     size_t len);
+/* The application has handled a message of a group. */
+void chq_group_handled(struct chq_client *c, const struct chq_queued *e);
+void chq_group_notice(struct chq_client *c, uint32_t group, uint64_t message, uint16_t code);
+/* What is to be acknowledged is so now. */
+void chq_groups_flush(struct chq_client *c);
+void chq_groups_fail_all(struct chq_client *c, int err);
+uint64_t chq_groups_run(struct chq_client *c);
 
 /* peer.c */
 struct chq_peer *chq_peer_find(const struct chq_client *c, uint64_t account);

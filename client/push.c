@@ -41,6 +41,8 @@ take_number(struct chq_client *c, struct chq_session *s, const Chasqui__Push *p)
 		memset(&s->pushes, 0, sizeof(s->pushes));
 		if (anew || p->epoch != c->login.epoch)
 			chq_contacts_refresh(c, true);
+		if (anew)
+			chq_groups_refresh(c);
 		c->login.epoch = p->epoch;
 	}
 	return chq_replay_take(&s->pushes, p->number);
@@ -63,6 +65,7 @@ handle(struct chq_client *c, struct chq_session *s, const Chasqui__Push *p)
 		chq_contacts_presence(c, p->presence->account, (int)p->presence->status);
 		break;
 	case CHASQUI__PUSH__BODY_CONTACTS_CHANGED: chq_contacts_refresh(c, false); break;
+	case CHASQUI__PUSH__BODY_GROUPS_CHANGED: chq_groups_refresh(c); break;
 	case CHASQUI__PUSH__BODY_DEVICE_ENROLLED: enrolled(c, p->device_enrolled); break;
 	case CHASQUI__PUSH__BODY_DEVICE_OFFERED:
 		chq_own_offered(c, p->device_offered->number, p->device_offered->name,

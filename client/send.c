@@ -461,6 +461,10 @@ chq_send_notice(struct chq_client *c, uint64_t to, uint64_t message, uint16_t co
 	struct chq_dev *d = p ? chq_peer_dev(p, CHQ_PARTY_DEVICE(to)) : NULL;
 	struct chq_out_frame *f = d ? chq_flight_find(d, message) : NULL;
 
+	if (CHQ_PARTY_KIND(to) == CHQ_KIND_GROUP) {
+		chq_group_notice(c, (uint32_t)CHQ_PARTY_ID(to), message, code);
+		return;
+	}
 	if (!f) {
 		/* Of a receipt of ours, or of a message that has ended. */
 		if (d && code == CHQ_NOTICE_UNKNOWN)

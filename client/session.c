@@ -106,6 +106,8 @@ dispatch(struct chq_client *c, struct chq_session *s, const struct chq_frame_hdr
 		chq_count(c, CHQ_STAT_DROP_NOT_LOGGED_IN);
 	else if (h->flags & CHQ_F_HOP)
 		chq_count(c, CHQ_STAT_DROP_HOP_FROM_PEER); /* no app is inspected */
+	else if (CHQ_GROUP_ORDER(h->grant))
+		chq_group_frame(c, h, buf + CHQ_FRAME_HDR_LEN, len - CHQ_FRAME_HDR_LEN);
 	else
 		chq_receive_frame(c, h, buf + CHQ_FRAME_HDR_LEN, len - CHQ_FRAME_HDR_LEN);
 }

@@ -33,6 +33,7 @@ struct cli {
 	enum chq_client_kind kind;
 	int timeout_s; /* 0: the command's own */
 	int count;     /* listen: messages to wait for, 0 = no end */
+	uint16_t app;  /* send: what it is sent as */
 	bool messages; /* the command shows messages; for others they are left for later */
 	cli_event_fn *on_event;
 	void *arg; /* of the command */
@@ -90,6 +91,8 @@ int cmd_login(struct cli *cli, int argc, char **argv);
 int cmd_contacts(struct cli *cli, int argc, char **argv);
 int cmd_send(struct cli *cli, int argc, char **argv);
 int cmd_listen(struct cli *cli, int argc, char **argv);
+int cmd_groups(struct cli *cli, int argc, char **argv);
+int cmd_announce(struct cli *cli, int argc, char **argv);
 int cmd_chat(struct cli *cli, int argc, char **argv);
 int cmd_whoami(struct cli *cli, int argc, char **argv);
 int cmd_devices(struct cli *cli, int argc, char **argv);
@@ -98,3 +101,7 @@ int cmd_accept_key(struct cli *cli, int argc, char **argv);
 
 /* A message as one line, for listen and chat. */
 void cli_print_message(struct cli *cli, const struct chq_event *ev);
+/* The same of what was said in a group. */
+void cli_print_group_message(struct cli *cli, const struct chq_event *ev);
+/* A group of ours by its name, without the #. Return: exit code, the error was told. */
+int cli_group(struct cli *cli, const char *name, uint32_t *group);

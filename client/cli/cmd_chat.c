@@ -26,6 +26,7 @@ struct line {
 struct chat {
 	struct cli *cli;
 	uint64_t account;
+	uint32_t group; /* instead of an account; else 0 */
 	const char *name;
 	struct line line[LINES_REMEMBERED];
 	int open; /* without a final answer */
@@ -155,7 +156,8 @@ say(struct chat *ch, const char *text)
 		note(ch, "too many lines without an answer: wait");
 		return;
 	}
-	err = chq_client_send(ch->cli->c, ch->account, 0, text, strlen(text), &l->id);
+	err = ch->group ? chq_client_send_group(ch->cli->c, ch->group, 0, text, strlen(text), &l->id)
+			: chq_client_send(ch->cli->c, ch->account, 0, text, strlen(text), &l->id);
 	if (err) {
 		l->id = 0;
 		note(ch, chq_strerror(err));
@@ -304,7 +306,8 @@ greet(const struct chat *ch)
 
 	if (ch->cli->json)
 		return;
-	printf("-- chat with %s; end with Ctrl-D\n", ch->name);
+	printf("-- chat with %s%s; end with Ctrl-D\n", ch->name,
+	       ch->group ? " (readable by the server)" : "");
 	if (k && k->presence == CHQ_PRESENCE_OFFLINE)
 		printf("-- %s is offline\n", ch->name);
 }
@@ -316,7 +319,7 @@ cmd_chat(struct cli *cli, int argc, char **argv)
 	int code;
 
 	if (argc != 1)
-		return cli_error(cli, CLI_USAGE, CHQ_EUSAGE, "usage: chasqui chat NAME");
+		return cli_error(cli, CLI_USAGE, CHQ_EUSAGE, "usage: chasqui chat NAME|'#GROUP'");
 	ch.cli = cli;
 	ch.name = argv[0];
 	current = &ch;
@@ -327,7 +330,8 @@ cmd_chat(struct cli *cli, int argc, char **argv)
 	if (!code)
 		code = cli_ready(cli);
 	if (!code)
-		code = cli_account(cli, argv[0], &ch.account);
+		code = argv[0][0] == '#' ? cli_group(cli, argv[0] + 1, &ch.group)
+					 : cli_account(cli, argv[0], &ch.account);
 	if (code)
 		return code;
 	greet(&ch);

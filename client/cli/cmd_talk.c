@@ -97,7 +97,8 @@ cmd_send(struct cli *cli, int argc, char **argv)
 {
 	static char text[CHQ_MESSAGE_MAX + 2];
 	struct sending s = { 0 };
-	uint64_t account;
+	uint64_t account = 0;
+	uint32_t group = 0;
 	size_t len = 0;
 	int code, err;
 
@@ -112,10 +113,12 @@ cmd_send(struct cli *cli, int argc, char **argv)
 	if (!code)
 		code = cli_ready(cli);
 	if (!code)
-		code = cli_account(cli, argv[0], &account);
+		code = argv[0][0] == '#' ? cli_group(cli, argv[0] + 1, &group)
+					 : cli_account(cli, argv[0], &account);
 	if (code)
 		return code;
-	err = chq_client_send(cli->c, account, 0, text, len, &s.id);
+	err = group ? chq_client_send_group(cli->c, group, cli->app, text, len, &s.id)
+		    : chq_client_send(cli->c, account, 0, text, len, &s.id);
 	if (err)
 		return cli_error(cli, cli_exit_of(err), err, "%s", chq_strerror(err));
 	cli->arg = &s;

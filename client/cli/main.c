@@ -20,9 +20,11 @@ struct command {
 static const struct command commands[] = {
 	{ "login", cmd_login, "INVITATION NAME", "log this device in, and make its keys" },
 	{ "contacts", cmd_contacts, "", "list your contacts and who is online" },
-	{ "send", cmd_send, "NAME TEXT... | -", "send one message and wait for its receipt" },
+	{ "send", cmd_send, "NAME TEXT... | -", "send one message, to a person or to a '#GROUP'" },
+	{ "groups", cmd_groups, "", "list your groups and what you may do there" },
+	{ "announce", cmd_announce, "'#GROUP' TEXT...", "the same to a group, as an announcement" },
 	{ "listen", cmd_listen, "", "print messages as they come, one line each" },
-	{ "chat", cmd_chat, "NAME", "write and read with one person" },
+	{ "chat", cmd_chat, "NAME", "write and read with one person, or in a '#GROUP'" },
 	{ "whoami", cmd_whoami, "", "show who and where you are" },
 	{ "devices", cmd_devices, "", "list the devices of your account" },
 	{ "safety", cmd_safety, "NAME", "show the digits to compare with NAME" },
@@ -150,7 +152,7 @@ parse(struct cli *cli, int argc, char **argv)
 	int n = 0;
 
 	while (optind < argc) {
-		bool text = n >= 2 && strcmp(argv[0], "send") == 0;
+		bool text = n >= 2 && (strcmp(argv[0], "send") == 0 || strcmp(argv[0], "announce") == 0);
 		int opt = text ? -1 : getopt_long(argc, argv, "+o:h", options, NULL);
 
 		if (opt == 'h') {

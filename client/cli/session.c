@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "client/cli/cli.h"
+#include "proto/group_fmt.h"
 #include "proto/password.h"
 
 #define READY_TIMEOUT_S 30
@@ -82,7 +83,9 @@ cli_open(struct cli *cli, const struct chq_invitation *inv, const char *login)
 	if (err)
 		return open_failed(cli, err, holder);
 	chq_client_take_messages(cli->c, cli->messages);
-	return CLI_OK;
+	/* An announcement is shown like what is said. */
+	err = chq_client_on_app(cli->c, CHQ_APP_ANNOUNCEMENT, NULL, NULL);
+	return err ? cli_error(cli, CLI_FAILED, err, "%s", chq_strerror(err)) : CLI_OK;
 }
 
 static uint64_t
@@ -286,6 +289,10 @@ cli_print_message(struct cli *cli, const struct chq_event *ev)
 {
 	const char *from = cli_login_of(cli, ev->account);
 
+	if (ev->group) {
+		cli_print_group_message(cli, ev);
+		return;
+	}
 	if (cli->json) {
 		printf("{\"event\":\"message\",\"from\":");
 		out_json_string(stdout, from, strlen(from));
