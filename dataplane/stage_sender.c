@@ -12,6 +12,7 @@ static enum chq_counter
 sender_find(const struct chq_worker *w, struct chq_pkt *p, struct chq_sip_job *job)
 {
 	struct chq_session *s;
+	uint32_t budget;
 
 	if (p->hdr.slot >= w->slots)
 		return CHQ_D_SLOT;
@@ -20,6 +21,9 @@ sender_find(const struct chq_worker *w, struct chq_pkt *p, struct chq_sip_job *j
 	if (p->from_state == CHQ_SESSION_FREE)
 		return CHQ_D_SLOT;
 	chq_fetch_write(s->replay);
+	budget = CHQ_LOAD_RELAXED(&s->budget);
+	if (budget - 1 < w->slots)
+		chq_fetch_write(&w->cold[budget - 1].account_quota);
 	if (chq_session_heard_anew(s, w->now_s))
 		chq_fetch_write(&s->rx_heard_s); /* to be written by chq_session_heard() */
 	p->from = s;
