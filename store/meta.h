@@ -8,17 +8,18 @@ struct store_txn;
 enum { STORE_SCHEMA_VERSION = 3 };
 
 enum store_meta {
-	STORE_META_SCHEMA = 1,	       /* STORE_SCHEMA_VERSION of the build that wrote last */
-	STORE_META_EPOCH = 2,	       /* server epoch */
-	STORE_META_NEXT_ACCOUNT = 3,   /* id of the next account */
-	STORE_META_NEXT_DEPT = 4,      /* id of the next department */
-	STORE_META_NEXT_RULE = 5,      /* id of the next rule */
-	STORE_META_BOOK_CHANGE = 7,    /* next change of departments, rules, or who is there */
-	STORE_META_BOOK_SETTLED = 8,   /* … all before this one took back what they had to */
-	STORE_META_NEXT_GROUP = 24,    /* number of the next group made by hand */
-	STORE_META_SENDER_EPOCH = 6,   /* added to every account's sender epoch; absent: 0 */
-	STORE_META_IMPORT_FIRST = 7, /* accounts from here to below the next are staged: import.h */
-	STORE_META_IMPORT_END = 8,   /* both are absent when nothing is */
+	STORE_META_SCHEMA = 1,	     /* STORE_SCHEMA_VERSION of the build that wrote last */
+	STORE_META_EPOCH = 2,	     /* server epoch */
+	STORE_META_NEXT_ACCOUNT = 3, /* id of the next account */
+	STORE_META_NEXT_DEPT = 4,    /* id of the next department */
+	STORE_META_NEXT_RULE = 5,    /* id of the next rule */
+	STORE_META_BOOK_CHANGE = 7,  /* next change of departments, rules, or who is there */
+	STORE_META_BOOK_SETTLED = 8, /* … all before this one took back what they had to */
+	STORE_META_NEXT_GROUP = 24,  /* number of the next group made by hand */
+	STORE_META_SENDER_EPOCH = 6, /* added to every account's sender epoch; absent: 0 */
+	STORE_META_IMPORT_FIRST =
+		10,		    /* accounts from here to below the next are staged: import.h */
+	STORE_META_IMPORT_END = 11, /* both are absent when nothing is */
 	STORE_META_MAIL_MESSAGES = 20, /* waiting in all mailboxes; absent: 0 */
 	STORE_META_MAIL_BYTES = 21,    /* the same in bytes, with overhead */
 	STORE_META_AUDIT_HEAD = 40,    /* newest audit record: number and hash, by audit.c */
