@@ -294,6 +294,15 @@ control_book_account(struct control *ctl, uint64_t account, bool disabled,
 }
 
 void
+control_book_take(struct control *ctl, struct book *fresh)
+{
+	book_free(ctl->book);
+	ctl->book = fresh;
+	groups_all_changed(ctl);
+	changes_unknown(ctl);
+}
+
+void
 control_book_renew(struct control *ctl)
 {
 	struct book *fresh;
@@ -309,10 +318,7 @@ control_book_renew(struct control *ctl)
 		return;
 	}
 	CHQ_LOG_WARN("address-book-renewed", "why=\"it could not follow a change\"");
-	book_free(ctl->book);
-	ctl->book = fresh;
-	groups_all_changed(ctl);
-	changes_unknown(ctl);
+	control_book_take(ctl, fresh);
 }
 
 void

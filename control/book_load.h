@@ -48,6 +48,9 @@ void control_book_close(struct control *ctl);
 int control_book_account(struct control *ctl, uint64_t account, bool disabled,
 			 const struct store_member *roles, size_t n);
 
+/* @fresh is the book from now on; it was made in the last change that has committed. */
+void control_book_take(struct control *ctl, struct book *fresh);
+
 /* Make it anew of the store. While that fails, ctl->book_stale is set and it is tried again. */
 void control_book_renew(struct control *ctl);
 void control_book_tick(struct control *ctl, uint64_t now_ms);

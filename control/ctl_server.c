@@ -19,6 +19,7 @@
 #include "base/unix_listen.h"
 #include "control/audit.h"
 #include "control/control.h"
+#include "control/ctl_hand.h"
 #include "control/ctl_verbs.h"
 
 enum {
@@ -156,6 +157,7 @@ call_end(struct ctl_call *call, char *line, int err)
 			client_free(c);
 		return;
 	}
+	c->moved_ms = control_now_ms(); /* it has waited for us until now */
 	c->out = line;
 	c->out_len = strlen(line);
 	c->out_sent = 0;
@@ -322,47 +324,13 @@ client_next(struct ctl_client *c)
 	free(line);
 }
 
-/* Keep the first descriptor of a message, for the request that comes with it; the kernel drops others. */
-static void
-client_handed(struct ctl_client *c, struct msghdr *m)
-{
-	struct cmsghdr *h = CMSG_FIRSTHDR(m);
-
-	if (!h || h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS ||
-	    h->cmsg_len < CMSG_LEN(sizeof(int)))
-		return;
-	if (c->handed >= 0)
-		close(c->handed);
-	memcpy(&c->handed, CMSG_DATA(h), sizeof(int));
-}
-
-static ssize_t
-client_receive(struct ctl_client *c, size_t room)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = { .iov_base = c->in + c->in_used, .iov_len = room };
-	struct msghdr m = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = control.bytes,
-			    .msg_controllen = sizeof(control.bytes) };
-	ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-	if (n > 0)
-		client_handed(c, &m);
-	return n;
-}
-
 static void
 client_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct ctl_client *c = arg;
 	size_t room = CHQ_CTL_REQUEST_MAX - c->in_used;
-	ssize_t n = room ? client_receive(c, room) : 0;
+	ssize_t n = room ? ctl_hand_receive(fd, c->in + c->in_used, room, &c->handed) : 0;
 
-	(void)fd;
 
 	(void)what;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))

@@ -31,8 +31,6 @@ task_done(struct pool_job *job)
 	chq_list_del(&t->of_all);
 	if (job->cancelled)
 		k->rc = CHQ_ECANCELED;
-	if (!k->rc && t->after)
-		t->after(t);
 	if (!k->rc) {
 		ctl_answer(t->call, t->data, *t->cursor ? t->cursor : NULL);
 	} else if (t->data) {

@@ -29,7 +29,6 @@ struct ctl_task {
 	_Atomic uint64_t done, total; /* progress: written by work, read by the loop */
 
 	/* What work leaves: loop's thread afterwards. */
-	void (*after)(struct ctl_task *t); /* called first, when work went well; may be NULL */
 	json_t *data; /* of a good answer; of a refusal, what there is to say besides */
 	char cursor[24];
 	struct chq_ctl_error fault; /* of a refusal that knows better than its code */

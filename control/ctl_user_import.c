@@ -44,17 +44,40 @@ faults_json(const struct import *im)
 	return rows;
 }
 
-/* The address book is made anew, once. */
+struct importing {
+	struct import im;
+	struct loop_item item;
+	struct control *ctl;
+};
+
+/* Loop's thread, behind all changes before the import and before all behind it. */
 static void
-import_after(struct ctl_task *t)
+import_book(struct loop_item *item)
 {
-	control_book_renew(t->call->ctl);
+	struct importing *i = CHQ_CONTAINER_OF(item, struct importing, item);
+
+	if (i->im.book)
+		control_book_take(i->ctl, i->im.book);
+	else
+		control_book_renew(i->ctl);
+	i->im.book = NULL;
+}
+
+static void
+import_ended(struct import *im, int rc)
+{
+	struct importing *i = CHQ_CONTAINER_OF(im, struct importing, im);
+
+	(void)rc;
+	i->item.fn = import_book;
+	loop_post(&i->ctl->inbox, &i->item);
 }
 
 static int
 import_work(struct ctl_task *t)
 {
-	struct import *im = t->arg;
+	struct importing *i = t->arg;
+	struct import *im = &i->im;
 	int rc;
 
 	im->store = t->store;
@@ -62,10 +85,10 @@ import_work(struct ctl_task *t)
 	im->done = &t->done;
 	im->total = &t->total;
 	im->now_ms = chq_wall_ms();
+	im->ended = import_ended;
 	rc = import_run(im);
 	if (!rc) {
 		t->data = counts_json(im);
-		t->after = im->dry_run ? NULL : import_after;
 	} else if (im->bad) {
 		t->data = faults_json(im);
 		chq_ctl_error_set(&t->fault, rc, NULL, "%llu bad rows%s: nothing was brought in",
@@ -83,20 +106,21 @@ import_work(struct ctl_task *t)
 void
 ctl_user_import(struct ctl_call *call)
 {
-	struct import *im;
+	struct importing *i;
 
 	if (call->handed < 0) {
 		ctl_refuse(call, CHQ_EARGS, "file", "no open file came with the request");
 		return;
 	}
-	im = calloc(1, sizeof(*im));
-	if (!im) {
+	i = calloc(1, sizeof(*i));
+	if (!i) {
 		ctl_refuse_code(call, CHQ_ENOMEM, NULL);
 		return;
 	}
-	im->fd = call->handed;
-	im->dry_run = chq_ctl_opt(&call->req, "dry-run") != NULL;
-	ctl_task_begin(call, "import", import_work, im);
+	i->ctl = call->ctl;
+	i->im.fd = call->handed;
+	i->im.dry_run = chq_ctl_opt(&call->req, "dry-run") != NULL;
+	ctl_task_begin(call, "import", import_work, i);
 }
 
 /* --- out --- */

@@ -12,6 +12,7 @@
 
 #include "control/import/reader.h"
 
+struct book;
 struct store;
 
 enum { IMPORT_FAULTS_KEPT = 100 };
@@ -30,6 +31,12 @@ struct import {
 	uint64_t now_ms;
 	const _Atomic bool *ending;	/* give up, with CHQ_ECANCELED */
 	_Atomic uint64_t *done, *total; /* progress */
+	/*
+	 * Told of the last job, in the order of commits. Writer thread; it must not block. @rc: 0: .book is
+	 * the address book as that job has left the store, to be taken; CHQ_EIO: it may be on the disk.
+	 */
+	void (*ended)(struct import *im, int rc);
+	struct book *book;
 
 	/* What came of it. */
 	uint64_t rows[IMPORT__SECTIONS]; /* good ones */

@@ -1,82 +1,23 @@
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
 #include "base/err.h"
-#include "control/book/book.h"
-#include "control/book_load.h"
-#include "control/ctl_policy.h"
 #include "control/import/import_priv.h"
 #include "control/import/reader_priv.h"
+#include "control/import/write_priv.h"
 #include "store/account.h"
 #include "store/dept.h"
 #include "store/friend.h"
 #include "store/import.h"
 #include "store/reader.h"
-#include "store/rule.h"
 #include "store/writer.h"
 
 /* The second pass: stage, in short jobs, then make it all be there, in one. */
 
-enum {
-	OPS_A_JOB = 2000,      /* rows: some tens of ms of the writer */
-	ARENA_BYTES = 1 << 20, /* of their texts */
-	UNDO_JOB = 500,
-};
-
-/* A row in a job. */
-struct op {
-	uint64_t line;
-	enum import_section section;
-	const char *field[IMPORT_COLUMNS_MAX]; /* in the arena */
-	uint32_t dept;			       /* of a member */
-	uint64_t id, peer;		       /* of an account: its own; else results of the job */
-	bool later;			       /* result: it concerns who was there before */
-};
-
-/* A membership or a friendship that the last job makes. */
-struct later {
-	uint64_t line, account, peer;
-	uint32_t dept; /* 0: friends */
-	bool flag;     /* manager; or asked only */
-};
-
-/* A department: of the file, or one that was there. */
-struct dept {
-	uint32_t id, parent;
-	bool old;
-	uint64_t line;
-	char path[]; /* its name is behind the last slash */
-};
-
-/* A rule's texts, in one block behind it. */
-struct rule {
-	uint64_t line;
-	const char *field[IMPORT_COLUMNS_MAX];
-};
-
-struct list {
-	void **item;
-	size_t n, cap;
-};
-
-struct writing {
-	struct import *im;
-	struct store_reader *reader;
-	uint64_t account, account_end; /* number of the next one; behind the last one reserved */
-	uint32_t dept, dept_end;       /* the same */
-	struct op op[OPS_A_JOB];
-	unsigned ops;
-	size_t used;
-	char arena[ARENA_BYTES];
-	struct chq_map by_path;	  /* struct dept */
-	struct list depts, rules; /* in the order of the file */
-	struct later *later;
-	size_t laters, later_cap;
-	uint64_t failed_line; /* of the row that a job failed at */
-	const char *failed;   /* its column */
-};
+enum { UNDO_JOB = 500 };
 
 /* --- memory --- */
 
@@ -392,115 +333,6 @@ take_row(struct writing *w, const struct import_row *row)
 	}
 }
 
-/* --- the last job --- */
-
-static int
-make_departments(struct store_txn *t, struct writing *w)
-{
-	int rc = CHQ_OK;
-
-	for (size_t i = 0; i < w->depts.n && !rc; i++) {
-		const struct dept *d = w->depts.item[i];
-		const char *slash = strrchr(d->path, '/');
-		struct store_dept was;
-
-		w->failed_line = d->line;
-		w->failed = "path";
-		if (!d->old)
-			rc = store_dept_add_as(t, d->id, d->parent, slash ? slash + 1 : d->path,
-					       w->im->now_ms);
-		else if (store_dept_get(t, d->id, &was) != 0)
-			rc = CHQ_ESTALE;
-	}
-	return rc;
-}
-
-static int
-make_friends(struct store_txn *t, const struct later *l, uint64_t now_ms)
-{
-	enum store_friend_asked asked;
-	int rc = store_friend_ask(t, l->account, l->peer, now_ms, &asked);
-
-	if (rc || l->flag || asked == STORE_FRIEND_ASKED_ACCEPTED)
-		return rc;
-	return store_friend_confirm(t, l->peer, l->account, now_ms);
-}
-
-static int
-make_later(struct store_txn *t, struct writing *w)
-{
-	int rc = CHQ_OK;
-
-	for (size_t i = 0; i < w->laters && !rc; i++) {
-		const struct later *l = &w->later[i];
-
-		w->failed_line = l->line;
-		w->failed = "login";
-		rc = l->dept ? store_member_set(t, l->dept, l->account, l->flag, w->im->now_ms)
-			     : make_friends(t, l, w->im->now_ms);
-	}
-	return rc;
-}
-
-static int
-rule_set(struct store_txn *t, const char *text, struct store_atom *atoms, uint16_t *n)
-{
-	struct book_names names = ctl_policy_names(t);
-	struct book_set set;
-	char why[IMPORT_WHY_MAX];
-	int rc = book_set_parse(&set, text, &names, why, sizeof(why));
-
-	if (rc)
-		return rc == CHQ_ENOMEM ? rc : CHQ_ESTALE;
-	*n = (uint16_t)set.n;
-	for (unsigned i = 0; i < set.n; i++)
-		atoms[i] = (struct store_atom){ .kind = set.atoms[i].kind,
-						.except = set.atoms[i].except,
-						.id = set.atoms[i].id };
-	book_set_free(&set);
-	return CHQ_OK;
-}
-
-static int
-make_rules(struct store_txn *t, struct writing *w)
-{
-	struct store_rule *r = calloc(1, sizeof(*r));
-	int rc = r ? CHQ_OK : CHQ_ENOMEM;
-
-	for (size_t i = 0; i < w->rules.n && !rc; i++) {
-		const struct rule *from = w->rules.item[i];
-		const char *note = from->field[IMPORT_NOTE];
-
-		w->failed_line = from->line;
-		w->failed = "subjects";
-		*r = (struct store_rule){ .deny = strcmp(from->field[IMPORT_EFFECT], "deny") == 0,
-					  .rights = import_rights(from->field[IMPORT_RIGHTS]),
-					  .changed_ms = w->im->now_ms };
-		if (note)
-			memcpy(r->note, note, strlen(note) + 1);
-		rc = rule_set(t, from->field[IMPORT_SUBJECTS], r->subjects, &r->n_subjects);
-		if (!rc)
-			rc = rule_set(t, from->field[IMPORT_OBJECTS], r->objects, &r->n_objects);
-		if (!rc)
-			rc = store_rule_set(t, r);
-	}
-	free(r);
-	return rc;
-}
-
-static int
-last_job(struct store_txn *t, void *arg)
-{
-	struct writing *w = arg;
-	int rc = store_import_finish(t);
-
-	if (!rc)
-		rc = make_departments(t, w);
-	if (!rc)
-		rc = make_later(t, w);
-	return rc ? rc : make_rules(t, w);
-}
-
 /* --- the whole --- */
 
 static int
@@ -553,7 +385,7 @@ write_rows(struct writing *w)
 	if (!rc)
 		rc = stage(w);
 	if (!rc) {
-		rc = store_write_sync(w->im->store, last_job, w);
+		rc = import_write_last(w);
 		rc = rc ? note_failure(w, rc) : CHQ_OK;
 	}
 	return rc;
@@ -563,6 +395,8 @@ static void
 writing_free(struct writing *w)
 {
 	store_reader_close(w->reader);
+	pthread_cond_destroy(&w->last);
+	pthread_mutex_destroy(&w->lock);
 	chq_map_deinit(&w->by_path);
 	list_free(&w->depts);
 	list_free(&w->rules);
@@ -580,6 +414,8 @@ import_write(struct import *im)
 	if (!w)
 		return CHQ_ENOMEM;
 	w->im = im;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->last, NULL);
 	chq_map_init(&w->by_path);
 	rc = store_reader_open(im->store, &w->reader);
 	if (!rc)
