@@ -34,6 +34,7 @@ struct cli {
 	int timeout_s; /* 0: the command's own */
 	int count;     /* listen: messages to wait for, 0 = no end */
 	uint16_t app;  /* send: what it is sent as */
+	int status;    /* to be set when logged in; 0: none */
 	bool messages; /* the command shows messages; for others they are left for later */
 	cli_event_fn *on_event;
 	void *arg; /* of the command */
@@ -98,6 +99,34 @@ int cmd_whoami(struct cli *cli, int argc, char **argv);
 int cmd_devices(struct cli *cli, int argc, char **argv);
 int cmd_safety(struct cli *cli, int argc, char **argv);
 int cmd_accept_key(struct cli *cli, int argc, char **argv);
+int cmd_register(struct cli *cli, int argc, char **argv);
+int cmd_search(struct cli *cli, int argc, char **argv);
+int cmd_departments(struct cli *cli, int argc, char **argv);
+int cmd_profile(struct cli *cli, int argc, char **argv);
+int cmd_status(struct cli *cli, int argc, char **argv);
+int cmd_friend(struct cli *cli, int argc, char **argv);
+int cmd_apps(struct cli *cli, int argc, char **argv);
+
+/* cmd_people.c */
+
+/* Open the identity and be ready. Return: exit code, the error was told. */
+int cli_enter(struct cli *cli);
+/**
+ * cli_answer() - wait for the event that answers a question.
+ * @err: what asking has returned.
+ * @out: receives the event without its data; may be NULL.
+ * Return: exit code, the error was told.
+ */
+int cli_answer(struct cli *cli, enum chq_event_type type, int err, struct chq_event *out);
+/* A status by its name; 0 if it is none. */
+int cli_status_of(const char *text);
+
+/* What this device is, and that it waits for approval. Return: exit code. */
+int cli_print_self(struct cli *cli);
+int cli_print_waiting(struct cli *cli);
+const char *cli_presence(enum chq_presence p);
+/* A message that no handler is for: one line, none of its bytes. */
+void cli_print_unknown(struct cli *cli, const struct chq_event *ev);
 
 /* A message as one line, for listen and chat. */
 void cli_print_message(struct cli *cli, const struct chq_event *ev);

@@ -1,4 +1,4 @@
-/* login, contacts, whoami, devices. */
+/* login, contacts, whoami, safety, accept-key. */
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,8 +12,8 @@
 #define ANSWER_MS  15000
 #define PUBLISH_MS 3000
 
-static int
-print_self(struct cli *cli)
+int
+cli_print_self(struct cli *cli)
 {
 	struct chq_self me;
 
@@ -67,18 +67,17 @@ cmd_login(struct cli *cli, int argc, char **argv)
 	if (err && !cli->json)
 		fprintf(stderr, "note: later commands need --home %s\n", cli->home);
 	cli_wait(cli, NULL, -1, PUBLISH_MS / 10); /* the keys are on their way */
-	return print_self(cli);
+	if (chq_client_device_state(cli->c) == CHQ_DEVICE_WAITING)
+		return cli_print_waiting(cli);
+	return cli_print_self(cli);
 }
 
 static int
 enter(struct cli *cli, int argc, int wanted, const char *usage)
 {
-	int code;
-
 	if (argc != wanted)
 		return cli_error(cli, CLI_USAGE, CHQ_EUSAGE, "usage: chasqui %s", usage);
-	code = cli_open(cli, NULL, NULL);
-	return code ? code : cli_ready(cli);
+	return cli_enter(cli);
 }
 
 int
@@ -87,11 +86,11 @@ cmd_whoami(struct cli *cli, int argc, char **argv)
 	int code = enter(cli, argc, 0, "whoami");
 
 	(void)argv;
-	return code ? code : print_self(cli);
+	return code ? code : cli_print_self(cli);
 }
 
-static const char *
-presence_name(enum chq_presence p)
+const char *
+cli_presence(enum chq_presence p)
 {
 	static const char *const names[] = { "unknown", "offline", "online", "away", "busy" };
 
@@ -101,7 +100,7 @@ presence_name(enum chq_presence p)
 static void
 print_contact(struct cli *cli, const struct chq_contact *k, bool first)
 {
-	const char *presence = presence_name(k->presence);
+	const char *presence = cli_presence(k->presence);
 
 	if (cli->json) {
 		printf("%s{\"login\":", first ? "" : ",");
@@ -171,56 +170,6 @@ static bool
 answered(struct cli *cli)
 {
 	return ((struct answer *)cli->arg)->there;
-}
-
-static void
-print_device(struct cli *cli, const struct chq_device_info *d, bool first)
-{
-	static const char *const kinds[] = { "other", "android", "ios", "pc" };
-	const char *kind = d->kind < 4 ? kinds[d->kind] : "other";
-	time_t seen = (time_t)(d->last_seen_ms / 1000);
-	char when[32] = "";
-	struct tm tm;
-
-	if (seen && gmtime_r(&seen, &tm))
-		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	if (cli->json) {
-		printf("%s{\"number\":%u,\"kind\":\"%s\",\"name\":", first ? "" : ",", d->number,
-		       kind);
-		out_json_string(stdout, d->name, strlen(d->name));
-		printf(",\"online\":%s,\"last_seen\":\"%s\"}", d->online ? "true" : "false", when);
-		return;
-	}
-	printf("%-3u %-8s %-8s %-20s ", d->number, kind, d->online ? "online" : "offline", when);
-	out_text(stdout, d->name, strlen(d->name));
-	printf("\n");
-}
-
-int
-cmd_devices(struct cli *cli, int argc, char **argv)
-{
-	struct answer a = { .type = CHQ_EV_DEVICES, .err = CHQ_ETIMEDOUT };
-	int code = enter(cli, argc, 0, "devices");
-	const struct chq_device_info *list;
-	size_t n;
-
-	(void)argv;
-	if (code)
-		return code;
-	cli->arg = &a;
-	cli->on_event = take_answer;
-	if (chq_client_fetch_devices(cli->c) == CHQ_OK)
-		cli_wait(cli, answered, -1, ANSWER_MS);
-	if (a.err)
-		return cli_error(cli, cli_exit_of(a.err), a.err, "%s", chq_strerror(a.err));
-	n = chq_client_devices(cli->c, &list);
-	if (cli->json)
-		printf("{\"ok\":true,\"data\":[");
-	for (size_t i = 0; i < n; i++)
-		print_device(cli, &list[i], i == 0);
-	if (cli->json)
-		printf("]}\n");
-	return CLI_OK;
 }
 
 /* The keys of a contact as the server has them now, judged by our pin. */

@@ -122,6 +122,10 @@ on_event(struct cli *cli, const struct chq_event *ev)
 		above_input(ch);
 		cli_print_message(cli, ev);
 		input_again(ch);
+	} else if (ev->type == CHQ_EV_APP_UNKNOWN) {
+		above_input(ch);
+		cli_print_unknown(cli, ev);
+		input_again(ch);
 	} else if (ev->type == CHQ_EV_MESSAGE_STATE) {
 		mark(ch, ev);
 	} else if (ev->type == CHQ_EV_PRESENCE && ev->account == ch->account) {
@@ -156,8 +160,9 @@ say(struct chat *ch, const char *text)
 		note(ch, "too many lines without an answer: wait");
 		return;
 	}
-	err = ch->group ? chq_client_send_group(ch->cli->c, ch->group, 0, text, strlen(text), &l->id)
-			: chq_client_send(ch->cli->c, ch->account, 0, text, strlen(text), &l->id);
+	err = ch->group
+		      ? chq_client_send_group(ch->cli->c, ch->group, 0, text, strlen(text), &l->id)
+		      : chq_client_send(ch->cli->c, ch->account, 0, text, strlen(text), &l->id);
 	if (err) {
 		l->id = 0;
 		note(ch, chq_strerror(err));

@@ -119,6 +119,10 @@ cmd_send(struct cli *cli, int argc, char **argv)
 		return code;
 	err = group ? chq_client_send_group(cli->c, group, cli->app, text, len, &s.id)
 		    : chq_client_send(cli->c, account, 0, text, len, &s.id);
+	if (err == CHQ_EDENIED && chq_client_device_state(cli->c) == CHQ_DEVICE_WAITING)
+		return cli_error(cli, CLI_DENIED, err,
+				 "another device of yours must approve this one: see `chasqui "
+				 "devices code`");
 	if (err)
 		return cli_error(cli, cli_exit_of(err), err, "%s", chq_strerror(err));
 	cli->arg = &s;
@@ -140,6 +144,8 @@ show(struct cli *cli, const struct chq_event *ev)
 		cli_print_message(cli, ev);
 		if (++l->shown == cli->count)
 			chq_client_take_messages(cli->c, false);
+	} else if (ev->type == CHQ_EV_APP_UNKNOWN) {
+		cli_print_unknown(cli, ev);
 	} else if (ev->type == CHQ_EV_KEY_CHANGED) {
 		fprintf(stderr, "The account key of ");
 		out_text(stderr, cli_login_of(cli, ev->account),

@@ -26,9 +26,18 @@ static const struct command commands[] = {
 	{ "listen", cmd_listen, "", "print messages as they come, one line each" },
 	{ "chat", cmd_chat, "NAME", "write and read with one person, or in a '#GROUP'" },
 	{ "whoami", cmd_whoami, "", "show who and where you are" },
-	{ "devices", cmd_devices, "", "list the devices of your account" },
+	{ "devices", cmd_devices, "[approve N CODE]",
+	  "list your devices; code, wait, approve, revoke N" },
 	{ "safety", cmd_safety, "NAME", "show the digits to compare with NAME" },
 	{ "accept-key", cmd_accept_key, "NAME DIGITS", "trust the new key that has these digits" },
+	{ "register", cmd_register, "INVITATION CODE LOGIN",
+	  "become a user by an invitation code" },
+	{ "search", cmd_search, "[TEXT [DEPT]]", "find people by login, name or number" },
+	{ "departments", cmd_departments, "", "list departments: number, parent, name" },
+	{ "profile", cmd_profile, "[NAME | set F=V...]", "show a profile, or change yours" },
+	{ "status", cmd_status, "STATUS", "be online, away, busy or invisible" },
+	{ "friend", cmd_friend, "add|... NAME", "add, confirm or remove (refuse) a friend" },
+	{ "apps", cmd_apps, "", "list applications and what you may send" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -38,13 +47,14 @@ help(FILE *f)
 {
 	fprintf(f, "usage: chasqui [OPTIONS] COMMAND [ARGUMENTS]\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(f, "  %-11s%-19s%s\n", commands[i].name, commands[i].args,
+		fprintf(f, "  %-12s%-23s%s\n", commands[i].name, commands[i].args,
 			commands[i].help);
 	fprintf(f, "\n"
 		   "  --home DIR         keys and what was seen; default: of the last login\n"
 		   "  -o text|json       form of the output (--json for short)\n"
 		   "  --timeout S        give up after S seconds\n"
-		   "  --count N          listen: end after N messages\n"
+		   "  --count N          listen: end after N messages; search: show N people\n"
+		   "  --status S         listen, chat: be away, busy or invisible meanwhile\n"
 		   "  --password-stdin   read the password from standard input\n"
 		   "  --no-enroll        login: do not keep this device at the server\n"
 		   "  --device-name N    login: name in the list of your devices\n"
@@ -64,6 +74,7 @@ enum {
 	OPT_NO_ENROLL,
 	OPT_DEVICE_NAME,
 	OPT_KIND,
+	OPT_STATUS,
 };
 
 static const struct option options[] = {
@@ -76,6 +87,7 @@ static const struct option options[] = {
 	{ "no-enroll", no_argument, NULL, OPT_NO_ENROLL },
 	{ "device-name", required_argument, NULL, OPT_DEVICE_NAME },
 	{ "kind", required_argument, NULL, OPT_KIND },
+	{ "status", required_argument, NULL, OPT_STATUS },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -119,6 +131,7 @@ take_option(struct cli *cli, int opt, const char *value)
 	case OPT_PASSWORD_STDIN: cli->password_stdin = true; return true;
 	case OPT_NO_ENROLL: cli->enroll = false; return true;
 	case OPT_DEVICE_NAME: cli->device_name = value; return true;
+	case OPT_STATUS: cli->status = cli_status_of(value); return cli->status != 0;
 	case OPT_KIND: return kind(value, &cli->kind);
 	default: return false;
 	}
@@ -152,7 +165,8 @@ parse(struct cli *cli, int argc, char **argv)
 	int n = 0;
 
 	while (optind < argc) {
-		bool text = n >= 2 && (strcmp(argv[0], "send") == 0 || strcmp(argv[0], "announce") == 0);
+		bool text = n >= 2 &&
+			    (strcmp(argv[0], "send") == 0 || strcmp(argv[0], "announce") == 0);
 		int opt = text ? -1 : getopt_long(argc, argv, "+o:h", options, NULL);
 
 		if (opt == 'h') {

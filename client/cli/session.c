@@ -83,6 +83,8 @@ cli_open(struct cli *cli, const struct chq_invitation *inv, const char *login)
 	if (err)
 		return open_failed(cli, err, holder);
 	chq_client_take_messages(cli->c, cli->messages);
+	if (cli->status)
+		chq_client_set_status(cli->c, (enum chq_presence)cli->status);
 	/* An announcement is shown like what is said. */
 	err = chq_client_on_app(cli->c, CHQ_APP_ANNOUNCEMENT, NULL, NULL);
 	return err ? cli_error(cli, CLI_FAILED, err, "%s", chq_strerror(err)) : CLI_OK;
@@ -125,8 +127,11 @@ take_event(struct cli *cli, const struct chq_event *ev)
 	case CHQ_EV_REPLACED: cli->refused = CHQ_ECANCELED; break;
 	case CHQ_EV_KEYS_REFUSED:
 		fprintf(stderr,
-			"warning: the server keeps another key for this account, made in another "
-			"home: nobody can write to this one\n");
+			ev->err == CHQ_EDENIED
+				? "warning: this device is not in your account's list, or was "
+				  "revoked: nobody can write to it\n"
+				: "warning: the server shows another key for your account than "
+				  "this device has: nobody can write to it\n");
 		break;
 	default: break;
 	}
@@ -162,7 +167,8 @@ cli_wait(struct cli *cli, cli_done_fn *done, int fd, int ms)
 static bool
 ready(struct cli *cli)
 {
-	return cli->logged_in && cli->contacts;
+	return cli->logged_in && cli->contacts &&
+	       chq_client_device_state(cli->c) != CHQ_DEVICE_UNKNOWN;
 }
 
 int
@@ -285,6 +291,25 @@ cli_login_of(struct cli *cli, uint64_t account)
 }
 
 void
+cli_print_unknown(struct cli *cli, const struct chq_event *ev)
+{
+	const char *from = cli_login_of(cli, ev->account);
+
+	if (cli->json) {
+		printf("{\"event\":\"unknown-app\",\"from\":");
+		out_json_string(stdout, from, strlen(from));
+		printf(",\"id\":\"%llu\",\"app\":%u,\"bytes\":%zu,\"kept\":%s}\n",
+		       (unsigned long long)ev->message, ev->app, ev->len,
+		       ev->err ? "false" : "true");
+	} else {
+		out_text(stdout, from, strlen(from));
+		printf(": (application %u, %zu bytes: needs a newer client%s)\n", ev->app, ev->len,
+		       ev->err ? "; not kept: no room" : "");
+	}
+	fflush(stdout);
+}
+
+void
 cli_print_message(struct cli *cli, const struct chq_event *ev)
 {
 	const char *from = cli_login_of(cli, ev->account);
@@ -296,22 +321,22 @@ cli_print_message(struct cli *cli, const struct chq_event *ev)
 	if (cli->json) {
 		printf("{\"event\":\"message\",\"from\":");
 		out_json_string(stdout, from, strlen(from));
-		printf(",\"account\":%llu,\"device\":%u,\"id\":\"%llu\",\"app\":%u,\"gap\":%s,"
-		       "\"text\":",
+		printf(",\"account\":%llu,\"device\":%u,\"id\":\"%llu\",\"app\":%u,\"gap\":%s,",
 		       (unsigned long long)ev->account, ev->device, (unsigned long long)ev->message,
 		       ev->app, ev->gap ? "true" : "false");
+		if (ev->own)
+			printf("\"own\":true,");
+		printf("\"text\":");
 		out_json_string(stdout, (const char *)ev->data, ev->len);
 		printf("}\n");
 	} else {
 		if (ev->gap)
 			printf("-- something that was sent before this has not come:\n");
+		if (ev->own)
+			fputs("(you to) ", stdout);
 		out_text(stdout, from, strlen(from));
 		fputs(": ", stdout);
-		if (ev->app)
-			printf("(application %u, %zu bytes: needs a newer client)", ev->app,
-			       ev->len);
-		else
-			out_text(stdout, (const char *)ev->data, ev->len);
+		out_text(stdout, (const char *)ev->data, ev->len);
 		fputc('\n', stdout);
 	}
 	fflush(stdout);

@@ -176,7 +176,7 @@ hand_out_carols(struct sim *s, Chasqui__KeysReply *r)
 
 	r->account_key.data = carol->account_key;
 	r->device_list = (ProtobufCBinaryData){ carol->list_len, carol->list };
-	r->prekey[0]->prekey.data = carol->prekey;
+	r->prekey[0]->prekey.data = carol->device[0].prekey;
 }
 
 static void
