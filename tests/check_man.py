@@ -55,7 +55,7 @@ def main(chasquictl, control, chasqui, dataplane, *pages):
             need(page, word, "the word")
     if shutil.which("groff"):
         for page in pages:
-            p = subprocess.run(["groff", "-man", "-Tascii", "-ww", "-z", page], capture_output=True, text=True, check=False)
+            p = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z", page], capture_output=True, text=True, check=False)
             if p.stderr.strip() or p.returncode:
                 bad.append(f"{page}: {p.stderr.strip()[:500]}")
     print("\n".join(bad) or f"{len(pages)} pages hold every verb, option and key")
