@@ -85,6 +85,12 @@ dept_change(struct ctl_call *call, int (*job)(struct store_txn *, struct ctl_cha
 
 /* --- the tree --- */
 
+static void
+note_path(char out[STORE_AUDIT_TEXT_MAX_BYTES + 1], const char *path)
+{
+	store_audit_text(out, STORE_AUDIT_TEXT_MAX_BYTES, path);
+}
+
 static int
 add_job(struct store_txn *txn, struct ctl_change *c)
 {
@@ -130,9 +136,11 @@ rename_job(struct store_txn *txn, struct ctl_change *c)
 	if (rc)
 		return rc;
 	c->dept = d.id;
+	note_path(c->audit_old, c->call->req.args[0]);
 	rc = store_dept_rename(txn, d.id, c->call->req.args[1], c->now_ms);
 	if (!rc)
 		rc = store_dept_path(txn, d.id, c->path, sizeof(c->path));
+	note_path(c->audit_new, c->path);
 	return place_fault(c, rc, "name");
 }
 
@@ -162,9 +170,11 @@ move_job(struct store_txn *txn, struct ctl_change *c)
 		return rc;
 	c->dept = d.id;
 	c->parent = above.id;
+	note_path(c->audit_old, c->call->req.args[0]);
 	rc = store_dept_move(txn, d.id, above.id, c->now_ms);
 	if (!rc)
 		rc = store_dept_path(txn, d.id, c->path, sizeof(c->path));
+	note_path(c->audit_new, c->path);
 	return place_fault(c, rc, "parent");
 }
 
@@ -258,11 +268,23 @@ join_job(struct store_txn *txn, struct ctl_change *c)
 	c->outcome = rc ? "joined" : "was a member";
 	/* Joining takes nothing from who manages it already. */
 	c->manager = opt(c, "manager") || (!rc && m.manager);
+	note_path(c->audit_old, rc ? "" : m.manager ? "manager" : "member");
+	note_path(c->audit_new, c->manager ? "manager" : "member");
 	rc = store_member_set(txn, c->dept, c->account, c->manager, c->now_ms);
 	if (rc == CHQ_EFULL)
 		return chq_ctl_error_set(&c->fault, rc, "login", "in %d departments already",
 					 STORE_ROLES_MAX);
 	return rc ? rc : note_roles(txn, c);
+}
+
+/* What he was in the department, for the audit record. */
+static void
+note_role(struct store_txn *txn, struct ctl_change *c)
+{
+	struct store_member m;
+
+	if (store_member_get(txn, c->dept, c->account, &m) == CHQ_OK)
+		note_path(c->audit_old, m.manager ? "manager" : "member");
 }
 
 static int
@@ -273,6 +295,7 @@ leave_job(struct store_txn *txn, struct ctl_change *c)
 
 	if (rc)
 		return rc;
+	note_role(txn, c);
 	rc = store_member_remove(txn, c->dept, c->account);
 	if (rc == CHQ_ENOENT)
 		return chq_ctl_error_set(&c->fault, rc, "login", "not a member of %s", c->path);
@@ -294,6 +317,8 @@ manager_job(struct store_txn *txn, struct ctl_change *c)
 	if (rc == CHQ_ENOENT)
 		return chq_ctl_error_set(&c->fault, rc, "login", "not a member of %s", c->path);
 	c->manager = strcmp(c->call->req.args[0], "set") == 0;
+	note_role(txn, c);
+	note_path(c->audit_new, c->manager ? "manager" : "member");
 	c->outcome = c->manager ? "manages it" : "does not manage it";
 	if (!rc)
 		rc = store_member_set(txn, c->dept, c->account, c->manager, c->now_ms);

@@ -185,6 +185,8 @@ write_rule(struct store_txn *txn, struct ctl_change *c)
 	rc = store_rule_set(txn, r);
 	if (rc == CHQ_EFULL)
 		return chq_ctl_error_set(&c->fault, rc, NULL, "at most %d rules", STORE_RULES_MAX);
+	if (!rc)
+		ctl_policy_audit(txn, r, c->audit_new);
 	return rc;
 }
 
@@ -209,14 +211,23 @@ set_job(struct store_txn *txn, struct ctl_change *c)
 {
 	int rc = store_rule_get(txn, c->rule_id, c->rule);
 
-	return rc == CHQ_ENOENT ? no_rule(c) : rc ? rc : write_rule(txn, c);
+	if (rc)
+		return rc == CHQ_ENOENT ? no_rule(c) : rc;
+	ctl_policy_audit(txn, c->rule, c->audit_old);
+	return write_rule(txn, c);
 }
 
 static int
 remove_job(struct store_txn *txn, struct ctl_change *c)
 {
-	int rc = store_rule_remove(txn, c->rule_id);
+	struct store_rule *r = malloc(sizeof(*r));
+	int rc = r ? store_rule_get(txn, c->rule_id, r) : CHQ_ENOMEM;
 
+	if (!rc)
+		ctl_policy_audit(txn, r, c->audit_old);
+	free(r);
+	if (!rc)
+		rc = store_rule_remove(txn, c->rule_id);
 	return rc == CHQ_ENOENT ? no_rule(c) : rc;
 }
 

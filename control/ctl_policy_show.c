@@ -87,6 +87,24 @@ rule_json(struct store_txn *txn, const struct store_rule *r, char *text, size_t 
 	return CHQ_OK;
 }
 
+void
+ctl_policy_audit(struct store_txn *txn, const struct store_rule *r,
+		 char out[STORE_AUDIT_TEXT_MAX_BYTES + 1])
+{
+	char *text = malloc(2 * SET_TEXT_MAX), *objects = text + SET_TEXT_MAX, *line = NULL;
+	json_t *rights = rights_json(r->rights);
+
+	*out = '\0';
+	if (text && set_text(txn, r->subjects, r->n_subjects, text) == CHQ_OK &&
+	    set_text(txn, r->objects, r->n_objects, objects) == CHQ_OK &&
+	    asprintf(&line, "%s %s: %s towards %s", r->deny ? "deny" : "allow",
+		     json_string_value(rights), text, objects) >= 0)
+		store_audit_text(out, STORE_AUDIT_TEXT_MAX_BYTES, line);
+	free(line);
+	free(text);
+	json_decref(rights);
+}
+
 static int
 list_fill(struct store_txn *txn, uint64_t limit, uint64_t *after, json_t *rows)
 {

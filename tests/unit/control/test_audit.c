@@ -80,6 +80,30 @@ every_change_is_recorded_with_who_what_and_whom(void **state)
 }
 
 static void
+a_record_holds_what_was_and_what_is(void **state)
+{
+	struct fixture *f = *state;
+
+	words_ok(f, "dept add Company");
+	words_ok(f, "dept add Sales");
+	words_ok(f, "dept move Sales Company");
+	newest(f, "audit tail", "old", "Sales");
+	newest(f, "audit tail", "new", "Company/Sales");
+	words_ok(f, "dept join Company alice");
+	newest(f, "audit tail", "new", "member");
+	words_ok(f, "dept manager set Company alice");
+	newest(f, "audit tail", "old", "member");
+	newest(f, "audit tail", "new", "manager");
+	words_ok(f, "policy add --subjects=account(alice) --objects=tree(Company) --rights=see");
+	newest(f, "audit tail", "new", "allow see: account(alice) towards tree(Company)");
+	words_ok(f, "policy set 1 --deny");
+	newest(f, "audit tail", "old", "allow see: account(alice) towards tree(Company)");
+	newest(f, "audit tail", "new", "deny see: account(alice) towards tree(Company)");
+	words_ok(f, "policy remove 1");
+	newest(f, "audit tail", "old", "deny see: account(alice) towards tree(Company)");
+}
+
+static void
 what_is_refused_or_only_read_is_not_recorded(void **state)
 {
 	struct fixture *f = *state;
@@ -246,6 +270,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(every_change_is_recorded_with_who_what_and_whom),
+		T(a_record_holds_what_was_and_what_is),
 		T(what_is_refused_or_only_read_is_not_recorded),
 		T(no_secret_is_recorded),
 		T(a_change_that_cannot_be_recorded_is_not_made),
