@@ -406,6 +406,16 @@ logout(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 	relay_push_presence(s, who, false);
 }
 
+/* Nobody is in any group here. */
+static void
+groups(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
+{
+	Chasqui__GroupsPage page = CHASQUI__GROUPS_PAGE__INIT;
+
+	page.version = 1;
+	reply(s, x, q->id, CHASQUI__CODE__OK, &page.base);
+}
+
 static void
 request(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 {
@@ -429,6 +439,7 @@ request(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 	case CHASQUI__METHOD__METHOD_DEVICE_SEALED: sealed(s, x, q); break;
 	case CHASQUI__METHOD__METHOD_DEVICE_APPROVE: approve(s, x, q); break;
 	case CHASQUI__METHOD__METHOD_DEVICE_REVOKE: revoke(s, x, q); break;
+	case CHASQUI__METHOD__METHOD_GROUPS: groups(s, x, q); break;
 	case CHASQUI__METHOD__METHOD_LOGOUT: logout(s, x, q); break;
 	default: fail_msg("method %u", q->method);
 	}
