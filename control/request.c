@@ -16,6 +16,7 @@
 #include "control/profile.h"
 #include "control/published.h"
 #include "control/push.h"
+#include "control/search.h"
 
 struct method {
 	request_fn *handle;
@@ -38,6 +39,7 @@ static const struct method methods[] = {
 	[CHASQUI__METHOD__METHOD_DEPARTMENTS] = { contacts_departments, BODY(departments_request),
 						  false },
 	[CHASQUI__METHOD__METHOD_FRIEND_REMOVE] = { friends_remove, BODY(friend_request), false },
+	[CHASQUI__METHOD__METHOD_SEARCH] = { search_request, BODY(search_request), false },
 	[CHASQUI__METHOD__METHOD_STATUS_SET] = { presence_set, BODY(status_set), false },
 	[CHASQUI__METHOD__METHOD_DEVICES] = { devices_list, NULL, false },
 	[CHASQUI__METHOD__METHOD_DEVICE_REVOKE] = { devices_revoke, BODY(device_revoke), false },
