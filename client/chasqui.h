@@ -36,7 +36,7 @@
 #define CHQ_SEND_QUEUE_MAX    1024  /* messages without a final answer */
 #define CHQ_NAME_MAX	      256   /* bytes of a login or display name, with the NUL */
 #define CHQ_CONTACTS_MAX      131072
-#define CHQ_RECEIPT_WAIT_MS   45000 /* then a message has failed */
+#define CHQ_RECEIPT_WAIT_MS   110000 /* then a message has failed; a relay sees silence in 97 s */
 #define CHQ_GAP_WAIT_MS	      60000 /* so long a message waits for the one before it */
 #define CHQ_HANDSHAKE_GOOD_MS UINT64_C(86400000)
 #define CHQ_OLD_SESSION_MS    30000
@@ -102,6 +102,7 @@ enum chq_event_type {
 	CHQ_EV_REPLACED,	/* a copy of this device has logged in elsewhere: stopped */
 	CHQ_EV_DEVICE_ENROLLED, /* device, data: name of a new device of the own account */
 	CHQ_EV_DEVICES,		/* err: answer to chq_client_fetch_devices() */
+	CHQ_EV_SERVER_MESSAGE,	/* message, data, len: text of the server itself, which it could read */
 	CHQ_EV_LOGGED_OUT,	/* answer to chq_client_logout() */
 	CHQ_EV_GROUPS,		/* the list of groups is there or has changed */
 	CHQ_EV_APP_UNKNOWN, /* as CHQ_EV_MESSAGE, of an application without handler: needs a newer client; no data,

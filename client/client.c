@@ -113,6 +113,7 @@ run_all(struct chq_client *c)
 	due = chq_min64(due, chq_receive_run(c));
 	due = chq_min64(due, chq_send_run(c));
 	due = chq_min64(due, chq_receipt_flush(c));
+	chq_mail_flush(c);
 	due = chq_min64(due, chq_request_run(c));
 	return chq_min64(due, chq_path_run(c));
 }
@@ -165,7 +166,7 @@ handled(struct chq_client *c)
 
 	if (e && e->ev.type == CHQ_EV_MESSAGE && e->ev.group)
 		chq_group_handled(c, e);
-	else if (e && e->ev.type == CHQ_EV_MESSAGE)
+	else if (e && (e->ev.type == CHQ_EV_MESSAGE || e->ev.type == CHQ_EV_SERVER_MESSAGE))
 		chq_order_handled(c, e);
 	chq_queued_free(e);
 	c->events.taken = NULL;
@@ -183,6 +184,7 @@ chq_client_next_event(struct chq_client *c, struct chq_event *ev)
 			chq_client_wake(c);
 		if (!c->events.taken) {
 			chq_receipt_flush(c);
+			chq_mail_flush(c);
 			return 0;
 		}
 		*ev = c->events.taken->ev;
@@ -254,6 +256,7 @@ blank(const struct chq_client_opts *o)
 	chq_map_init(&c->contacts.now);
 	chq_groups_init(c);
 	chq_map_init(&c->contacts.coming);
+	chq_mail_init(c);
 	chq_map_init(&c->peers.by_account);
 	chq_list_init(&c->peers.all);
 	c->info.kind = (uint8_t)o->kind;
@@ -275,6 +278,7 @@ destroy(struct chq_client *c)
 	chq_answers_free(c);
 	chq_apps_free(c);
 	chq_events_free(&c->events);
+	chq_mail_free(c);
 	chq_login_wipe(c);
 	chq_held_close(&c->held_file);
 	chq_seen_free(&c->seen);
@@ -322,6 +326,7 @@ chq_client_close(struct chq_client *c)
 	chq_client_now(c);
 	handled(c);
 	chq_receipt_flush(c);
+	chq_mail_flush(c);
 	chq_request_cancel_all(c);
 	chq_groups_flush(c);
 	chq_send_fail_all(c, CHQ_ECANCELED);

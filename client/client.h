@@ -226,6 +226,8 @@ struct chq_dev {
 	struct chq_in_key in_key[CHQ_IN_KEYS];
 	/* send.c */
 	struct chq_list flight, waiting; /* struct chq_out_frame */
+	struct chq_list late;		 /* late.c: what waits in its mailbox */
+	int late_count;
 	int in_flight;
 	uint64_t entered; /* frames that ever were in flight */
 	uint64_t last_id; /* the next frame's previous id */
@@ -277,6 +279,15 @@ struct chq_sender {
 	uint32_t pause_ms;
 };
 
+/* mail.c */
+struct chq_mail {
+	struct chq_map coming; /* by party and message: numbers of frames that are not safe yet */
+	uint64_t *ack;	       /* numbers to be acknowledged */
+	size_t acks, ack_room;
+	uint64_t empty_ms; /* wall clock: the server said that nothing waits; 0: it never did */
+	uint64_t ask_ms;   /* when to ask again */
+};
+
 struct chq_client {
 	struct chq_home home;
 	struct chq_identity id;
@@ -308,6 +319,7 @@ struct chq_client {
 	struct chq_answers answers;
 	struct chq_contacts contacts;
 	struct chq_groups groups;
+	struct chq_mail mail;
 	struct chq_peers peers;
 	struct chq_sender sender;
 	bool receipts_due;
@@ -469,6 +481,22 @@ void chq_groups_flush(struct chq_client *c);
 void chq_groups_fail_all(struct chq_client *c, int err);
 uint64_t chq_groups_run(struct chq_client *c);
 
+/* mail.c */
+void chq_mail_init(struct chq_client *c);
+void chq_mail_free(struct chq_client *c);
+/* A frame has come; with a number in @h->grant it is out of the mailbox. */
+void chq_mail_came(struct chq_client *c, const struct chq_frame_hdr *h);
+/* It is safe here, or will never be opened: the mailbox need not keep it. */
+void chq_mail_safe(struct chq_client *c, uint64_t party, uint64_t message);
+/* Acknowledge what is safe. */
+void chq_mail_flush(struct chq_client *c);
+/* The server has told the number of the newest frame that waits; 0: none. */
+void chq_mail_told(struct chq_client *c, uint64_t newest);
+/* Ask it for that, unless asked lately. */
+void chq_mail_ask(struct chq_client *c);
+/* A message of the server itself. */
+void chq_mail_text(struct chq_client *c, const Chasqui__ServerMessage *m);
+
 /* peer.c */
 struct chq_peer *chq_peer_find(const struct chq_client *c, uint64_t account);
 struct chq_peer *chq_peer_get(struct chq_client *c, uint64_t account, bool stranger);
@@ -521,6 +549,7 @@ void chq_send_blocked(struct chq_client *c, struct chq_peer *p, int err);
 void chq_send_granted(struct chq_client *c, struct chq_peer *p, int err);
 void chq_send_receipt(struct chq_client *c, struct chq_dev *d, const uint64_t *ids, int n);
 void chq_send_notice(struct chq_client *c, uint64_t to, uint64_t message, uint16_t code);
+void chq_late_free(struct chq_dev *d);
 void chq_send_device_gone(struct chq_client *c, struct chq_dev *d);
 void chq_send_fail_all(struct chq_client *c, int err);
 uint64_t chq_send_run(struct chq_client *c);

@@ -226,11 +226,19 @@ prekey_is_due(const struct chq_identity *id, uint64_t wall_ms)
 }
 
 bool
-chq_identity_prekey_turn(struct chq_identity *id, uint64_t wall_ms)
+chq_identity_prekey_waits(const struct chq_identity *id, uint64_t wall_ms)
+{
+	return id->prekeys && prekey_is_over(&id->prekey[id->prekeys - 1], wall_ms);
+}
+
+bool
+chq_identity_prekey_turn(struct chq_identity *id, uint64_t wall_ms, uint64_t empty_ms)
 {
 	bool changed = false;
 
-	while (id->prekeys && prekey_is_over(&id->prekey[id->prekeys - 1], wall_ms)) {
+	if (empty_ms > wall_ms)
+		empty_ms = wall_ms; /* the clock was set back since */
+	while (id->prekeys && prekey_is_over(&id->prekey[id->prekeys - 1], empty_ms)) {
 		sodium_memzero(&id->prekey[--id->prekeys], sizeof(id->prekey[0]));
 		changed = true;
 	}

@@ -58,9 +58,15 @@ void chq_identity_wipe(struct chq_identity *id);
 
 /**
  * chq_identity_prekey_turn() - make today's prekey if it is due, and forget the secrets whose time is over.
+ * @empty_ms: wall clock, when the own mailbox was known to be empty last: nothing that waits there is to
+ *            be lost with a secret.
+ *
  * Return: true if something changed and is to be saved.
  */
-bool chq_identity_prekey_turn(struct chq_identity *id, uint64_t wall_ms);
+bool chq_identity_prekey_turn(struct chq_identity *id, uint64_t wall_ms, uint64_t empty_ms);
+
+/* Does a secret whose time is over wait for the mailbox alone? */
+bool chq_identity_prekey_waits(const struct chq_identity *id, uint64_t wall_ms);
 
 /* The own prekey with this id, or NULL if it never was or is forgotten. */
 const struct chq_own_prekey *chq_identity_prekey(const struct chq_identity *id, uint32_t prekey_id);

@@ -175,6 +175,7 @@ logged_in(struct chq_client *c, const Chasqui__LoginReply *m)
 	if (chq_identity_save(&c->id, &c->home) < 0)
 		c->no_memory = true;
 	c->cur.logged_in = true;
+	chq_mail_told(c, m->mailbox);
 	sodium_memzero(c->cur.keys.login, sizeof(c->cur.keys.login));
 	chq_client_set_connection(c, CHQ_CONN_LOGGED_IN, CHQ_OK);
 	if (!c->login.announced || anew)

@@ -255,6 +255,7 @@ chq_order_accept(struct chq_client *c, struct chq_dev *d, const struct chq_frame
 
 	if (h->message == 0 || (in->previous && in->previous >= h->message) ||
 	    (d->peer->account == c->id.account && !names_an_account(in->grant))) {
+		chq_mail_safe(c, h->party, h->message);
 		chq_count(c, CHQ_STAT_DROP_INNER);
 		return;
 	}
@@ -313,6 +314,7 @@ chq_order_handled(struct chq_client *c, const struct chq_queued *e)
 			c->no_memory = true;
 		if (d)
 			chq_receipt_add(c, d, e->part_id[i]);
+		chq_mail_safe(c, e->party, e->part_id[i]);
 	}
 	if (d && d->unhandled > 0)
 		d->unhandled--;

@@ -56,4 +56,11 @@ void chq_out_frame_end(struct chq_dev *d, struct chq_out_frame *f, bool received
 /* All frames of a copy go; the message has failed if it was its last. */
 void chq_copy_fail(struct chq_client *c, struct chq_dev *d, struct chq_copy *copy, int err);
 
+/* late.c: a frame of @o waits in the mailbox of @d. */
+void chq_late_add(struct chq_client *c, struct chq_dev *d, const struct chq_out *o, uint64_t frame);
+/* Does any frame of the message wait there? */
+bool chq_late_waits(struct chq_dev *d, uint64_t id);
+/* Its receipt has come. Return: false: it is of no message that is known. */
+bool chq_late_receipt(struct chq_client *c, struct chq_dev *d, uint64_t frame);
+
 struct chq_out_frame *chq_flight_find(struct chq_dev *d, uint64_t id);

@@ -194,6 +194,7 @@ static void
 dev_free(struct chq_client *c, struct chq_dev *d)
 {
 	chq_order_free(c, d);
+	chq_late_free(d);
 	sodium_memzero(d, sizeof(*d));
 	free(d);
 }

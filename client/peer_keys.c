@@ -60,6 +60,7 @@ add_dev(struct chq_client *c, struct chq_peer *p, const struct chq_device_keys *
 	d->keys = *keys;
 	chq_list_init(&d->flight);
 	chq_list_init(&d->waiting);
+	chq_list_init(&d->late);
 	chq_list_init(&d->held);
 	p->dev[p->devs++] = d;
 	return d;
@@ -72,6 +73,7 @@ remove_dev(struct chq_client *c, struct chq_peer *p, int i)
 
 	chq_send_device_gone(c, d);
 	chq_order_end(c, d);
+	chq_late_free(d);
 	p->dev[i] = p->dev[--p->devs];
 	sodium_memzero(d, sizeof(*d));
 	free(d);

@@ -81,7 +81,9 @@ chq_publish_run(struct chq_client *c)
 	if (c->now_ms < c->publish.next_ms)
 		return c->publish.next_ms;
 	/* A secret that is not on disk must not be published: a restart could not open what uses it. */
-	if (chq_identity_prekey_turn(&c->id, c->wall_ms)) {
+	if (chq_identity_prekey_waits(&c->id, c->wall_ms))
+		chq_mail_ask(c);
+	if (chq_identity_prekey_turn(&c->id, c->wall_ms, c->mail.empty_ms)) {
 		c->publish.prekey_done = false;
 		chq_e2e_forget(c);
 		if (chq_identity_save(&c->id, &c->home) < 0) {

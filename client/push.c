@@ -99,6 +99,8 @@ chq_control_input(struct chq_client *c, struct chq_session *s, const uint8_t *bu
 	}
 	if (m->body_case == CHASQUI__FROM_SERVER__BODY_RESPONSE) {
 		chq_request_response(c, m->response);
+	} else if (m->body_case == CHASQUI__FROM_SERVER__BODY_SERVER_MESSAGE) {
+		chq_mail_text(c, m->server_message);
 	} else if (m->body_case == CHASQUI__FROM_SERVER__BODY_PUSH) {
 		acknowledge(c, s, m->push);
 		if (take_number(c, s, m->push))

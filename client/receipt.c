@@ -10,7 +10,7 @@
 static bool
 flush_dev(struct chq_client *c, struct chq_dev *d)
 {
-	struct chq_frame_hdr h = { .flags = CHQ_F_RECEIPT, .party = d->party };
+	struct chq_frame_hdr h = { .flags = CHQ_F_RECEIPT | CHQ_F_STORE, .party = d->party };
 	uint8_t text[8 * CHQ_RECEIPT_IDS_MAX], payload[CHQ_E2E_PAYLOAD_MAX];
 	struct chq_inner in = { .part = 1, .parts = 1, .text = text };
 	int n;
@@ -40,6 +40,7 @@ flush_dev(struct chq_client *c, struct chq_dev *d)
 void
 chq_receipt_add(struct chq_client *c, struct chq_dev *d, uint64_t id)
 {
+	chq_mail_safe(c, d->party, id);
 	for (int i = 0; i < d->receipts; i++)
 		if (d->receipt[i] == id)
 			return;

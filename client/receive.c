@@ -62,6 +62,8 @@ open_frame(struct chq_client *c, struct chq_dev *d, const struct chq_frame_hdr *
 	int err = chq_e2e_open_inner(c, d, h, payload, len, inner, &in);
 
 	if (err) {
+		if (err != CHQ_ECRYPTO) /* it never opens; else newer keys may do */
+			chq_mail_safe(c, h->party, h->message);
 		chq_count(c, err == CHQ_ENOENT	     ? CHQ_STAT_DROP_PREKEY
 			     : err == CHQ_EMALFORMED ? CHQ_STAT_DROP_INNER
 						     : CHQ_STAT_DROP_E2E);
@@ -72,9 +74,10 @@ open_frame(struct chq_client *c, struct chq_dev *d, const struct chq_frame_hdr *
 	}
 	if (in.grant && d->peer->account != c->id.account)
 		d->peer->reply_grant = in.grant;
-	if (h->flags & CHQ_F_RECEIPT)
+	if (h->flags & CHQ_F_RECEIPT) {
 		receipt(c, d, &in);
-	else
+		chq_mail_safe(c, h->party, h->message);
+	} else
 		chq_order_accept(c, d, h, payload, len, &in, replayed);
 	sodium_memzero(inner, sizeof(inner));
 }
@@ -119,11 +122,14 @@ chq_receive_frame(struct chq_client *c, const struct chq_frame_hdr *h, const uin
 	uint32_t prekey_id;
 	uint8_t eph[32];
 
+	chq_mail_came(c, h);
 	if (chq_e2e_payload_head(payload, len, &prekey_id, eph) < 0) {
+		chq_mail_safe(c, h->party, h->message);
 		chq_count(c, CHQ_STAT_DROP_MALFORMED);
 		return;
 	}
 	if (!chq_identity_prekey(&c->id, prekey_id)) {
+		chq_mail_safe(c, h->party, h->message);
 		chq_count(c, CHQ_STAT_DROP_PREKEY);
 		return;
 	}

@@ -207,7 +207,9 @@ static void
 transmit(struct chq_client *c, struct chq_dev *d, struct chq_out_frame *f)
 {
 	struct chq_out *o = f->copy->out;
-	struct chq_frame_hdr h = { .app = o->app, .message = f->id, .party = d->party };
+	struct chq_frame_hdr h = {
+		.flags = CHQ_F_STORE, .app = o->app, .message = f->id, .party = d->party
+	};
 
 	h.grant = chq_grant_for(c, d->peer);
 	if (!h.grant || (!f->sealed && seal(c, d, f) < 0)) {
@@ -400,6 +402,10 @@ frame_done(struct chq_client *c, struct chq_dev *d, struct chq_out_frame *f,
 {
 	struct chq_copy *copy = f->copy;
 
+	if (state == CHQ_MSG_STORED && !copy->own)
+		chq_late_add(c, d, copy->out, f->id);
+	else if (copy->left == 1 && chq_late_waits(d, copy->out->id))
+		state = CHQ_MSG_STORED; /* its other parts wait */
 	chq_out_frame_end(d, f, true);
 	d->answered_ms = c->now_ms;
 	c->sender.pause_ms = 0;
@@ -415,7 +421,8 @@ chq_send_receipt(struct chq_client *c, struct chq_dev *d, const uint64_t *ids, i
 		struct chq_out_frame *f = chq_flight_find(d, ids[i]);
 
 		if (!f) {
-			chq_count(c, CHQ_STAT_DROP_RECEIPT);
+			if (!chq_late_receipt(c, d, ids[i]))
+				chq_count(c, CHQ_STAT_DROP_RECEIPT);
 			continue;
 		}
 		chq_count(c, CHQ_STAT_RECEIPTS_IN);
@@ -465,6 +472,8 @@ chq_send_notice(struct chq_client *c, uint64_t to, uint64_t message, uint16_t co
 		chq_group_notice(c, (uint32_t)CHQ_PARTY_ID(to), message, code);
 		return;
 	}
+	if (!f && code == CHQ_NOTICE_STORED)
+		return; /* a receipt of ours */
 	if (!f) {
 		/* Of a receipt of ours, or of a message that has ended. */
 		if (d && code == CHQ_NOTICE_UNKNOWN)

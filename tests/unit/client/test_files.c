@@ -98,8 +98,8 @@ make_identity(struct chq_identity *id)
 	id->account = 12345;
 	id->device = 3;
 	id->list_version = 2;
-	assert_true(chq_identity_prekey_turn(id, 1000));
-	assert_true(chq_identity_prekey_turn(id, 1000 + CHQ_PREKEY_RENEW_MS));
+	assert_true(chq_identity_prekey_turn(id, 1000, UINT64_MAX));
+	assert_true(chq_identity_prekey_turn(id, 1000 + CHQ_PREKEY_RENEW_MS, UINT64_MAX));
 }
 
 static void
@@ -204,14 +204,18 @@ secrets_of_prekeys_are_kept_as_long_as_said_and_no_longer(void **state)
 	(void)state;
 	make_identity(&id);
 	first = id.prekey[1].id;
-	assert_false(chq_identity_prekey_turn(&id, t + 5));
+	assert_false(chq_identity_prekey_turn(&id, t + 5, UINT64_MAX));
 	assert_non_null(chq_identity_prekey(&id, first));
-	chq_identity_prekey_turn(&id, t + CHQ_PREKEY_KEEP_MS);
+	chq_identity_prekey_turn(&id, t + CHQ_PREKEY_KEEP_MS, UINT64_MAX);
 	assert_non_null(chq_identity_prekey(&id, first));
-	chq_identity_prekey_turn(&id, t + CHQ_PREKEY_KEEP_MS + 1);
+	/* What waits in the mailbox may need it. */
+	chq_identity_prekey_turn(&id, t + CHQ_PREKEY_KEEP_MS + 1, t + CHQ_PREKEY_KEEP_MS);
+	assert_non_null(chq_identity_prekey(&id, first));
+	assert_true(chq_identity_prekey_waits(&id, t + CHQ_PREKEY_KEEP_MS + 1));
+	chq_identity_prekey_turn(&id, t + CHQ_PREKEY_KEEP_MS + 1, UINT64_MAX);
 	assert_null(chq_identity_prekey(&id, first));
 	for (int day = 0; day < 30; day++)
-		chq_identity_prekey_turn(&id, t + (uint64_t)day * CHQ_PREKEY_RENEW_MS);
+		chq_identity_prekey_turn(&id, t + (uint64_t)day * CHQ_PREKEY_RENEW_MS, UINT64_MAX);
 	assert_in_range(id.prekeys, 1, CHQ_OWN_PREKEYS);
 	chq_identity_wipe(&id);
 }

@@ -339,7 +339,7 @@ a_receipt_that_the_relay_makes_is_not_believed(void **state)
 	sim_run(s, 1000);
 	assert_true(sim_stat(s, 0, CHQ_STAT_DROP_E2E) > 0);
 	assert_false(alice_has_receipt(s));
-	assert_true(sim_until(s, alice_has_failure, 60000));
+	assert_true(sim_until(s, alice_has_failure, CHQ_RECEIPT_WAIT_MS + 15000));
 	sim_free(s);
 }
 
