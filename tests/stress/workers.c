@@ -251,8 +251,10 @@ churn(struct peer *others, uint64_t *rng, uint64_t now_ns)
 		(void)chq_session_linger(t, p->ref, 1000, now_ns);
 	} else if (what < 6) {
 		(void)chq_session_close(t, p->ref, now_ns);
-	} else {
+	} else if (what < 7) {
 		(void)chq_session_grant_key(t, account, p->tag_in);
+	} else { /* from 0, which frames are made with, to another and back */
+		(void)chq_session_sender_epoch(t, account, (uint16_t)(rnd(rng) % 2));
 	}
 }
 
