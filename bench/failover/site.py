@@ -26,7 +26,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import xdp_pass  # noqa: E402 - tools/ is no package
 
-PROGRAMS = {"chasqui-dataplane": "dataplane", "chasqui-control": "control", "chasquictl": "tools", "chasqui-load": "bench/load"}
+PROGRAMS = {"chasqui-dataplane": "dataplane", "chasqui-control": "control", "chasquictl": "tools", "chasqui-load": "bench/load",
+            "chasqui": "client"}
 SERVER4, CLIENT4, SERVER6, CLIENT6 = "10.48.0.1", "10.48.0.2", "fd48::1", "fd48::2"
 PORT = 4700
 CLONE_NEWNET = 0x40000000
@@ -162,9 +163,9 @@ def programs_of(build):
 class Site:
     """Keys, configuration and accounts as an operator makes them; then both daemons."""
 
-    def __init__(self, programs, net, driver, clients, cores):
+    def __init__(self, programs, net, driver, clients, cores, folder="/run"):
         self.net, self.driver, self.program = net, driver, programs
-        self.dir = tempfile.mkdtemp(prefix="chq-failover-", dir="/run")
+        self.dir = tempfile.mkdtemp(prefix="chq-bench-", dir=folder)
         self.conf, self.bpffs, self.mounted = f"{self.dir}/etc/chasqui.yaml", f"{self.dir}/run/bpf", False
         self.instance = f"f{os.getpid()}"
         self.dataplane = Daemon(self._in_srv("chasqui-dataplane", "-c", self.conf, "run"), f"{self.dir}/dataplane.log")

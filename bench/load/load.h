@@ -68,7 +68,7 @@ struct load {
 	uint64_t sent, delivered, lost, late, notices, bad;
 	uint32_t *latency_us_x10; /* of the delivered frames, 0.1 us; sorted by load_run() */
 	size_t latency_len, latency_cap;
-	double seconds;
+	double seconds, login_seconds;
 };
 
 struct load_opts {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "bench/load/load.h"
 #include "proto/aead.h"
@@ -140,8 +141,11 @@ run(const struct load_opts *o, int (*send)(struct load *l, const struct load_opt
 		rc = load_connect(&l, o->invitation);
 	}
 	if (rc == 0) {
+		uint64_t start = chq_mono_ns();
+
 		step = "logging in";
 		rc = load_login(&l);
+		l.login_seconds = (double)(chq_mono_ns() - start) / 1e9;
 	}
 	if (rc == 0) {
 		step = "sending";
