@@ -49,6 +49,9 @@ const struct chq_ctl_verb chq_verbs_server[] = {
 	{ "completion", "", 1, 1, CHQ_CTL_READ, CHQ_CTL_LOCAL, "<bash|zsh|fish>",
 	  "print a completion script", chq_opts_none },
 
+	{ "shell", "", 0, 0, CHQ_CTL_READ, CHQ_CTL_LOCAL, "",
+	  "type commands one after another, with completion and history", chq_opts_none },
+
 	{ "version", "", 0, 0, CHQ_CTL_READ, CHQ_CTL_LOCAL, "",
 	  "print the version", chq_opts_none },
 

@@ -229,6 +229,22 @@ def configuration(w, op):
     op.code(OK, "the log's level is set", "log", "level", "info")
 
 
+def many(w, op):
+    """Commands of a file, and typed ones."""
+    file = f"{w.site.dir}/commands"
+    with open(file, "w", encoding="utf-8") as f:
+        f.write("# a department and somebody in it\ndept add 'Head Office'\nuser show nobody\ndept join 'Head Office' alice\n")
+    _, _, err = op.code(PARTIAL, "of a file's commands one that fails holds up no other", "-f", file)
+    w.tap.ok(f"{file}:3: exit status 4" in err and [d["path"] for d in w.site.ctl("user", "show", "alice")["departments"]]
+             == ["Head Office"], "it is named by its line", err)  # fmt: skip
+    with open(file, "w", encoding="utf-8") as f:
+        f.write("user show nobody\ndept add Never\n")
+    op.code(PARTIAL, "with -e it is the last", "-e", "-f", file)
+    op.code(NOT_FOUND, "those after it were not run", "dept", "show", "Never")
+    out = op.code(OK, "shell takes commands from a pipe too", "shell", stdin="dept tree\n\nversion\n")[1]
+    w.tap.ok("Head Office" in out and "version" in out, "and runs each", out)
+
+
 def main(w):
     w.build(1)
     op = Operator(w)
@@ -243,6 +259,7 @@ def main(w):
     figures(w, op)
     watch(w, op)
     configuration(w, op)
+    many(w, op)
 
 
 harness.scenario(main)

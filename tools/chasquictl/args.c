@@ -16,6 +16,8 @@ const struct tool_global tool_globals[] = {
 	{ 'q', "quiet",    NULL,   "say nothing but errors when something was done" },
 	{ 0,   "timeout",  "S",    "seconds to wait for an answer (default 10)" },
 	{ 'y', "yes",      NULL,   "do not ask back" },
+	{ 'f', "file",     "FILE", "run the commands of a file, one a line; - is standard input" },
+	{ 'e', "stop",     NULL,   "with -f: end after the first command that fails" },
 	{ 'h', "help",     NULL,   "help for what stands before it" },
 	{ 0, NULL, NULL, NULL },
 };
@@ -140,6 +142,10 @@ set_global(struct reading *r, const struct tool_global *g, const char *value)
 		a->quiet = true;
 	else if (!strcmp(g->name, "yes"))
 		a->yes = true;
+	else if (!strcmp(g->name, "file"))
+		a->file = value;
+	else if (!strcmp(g->name, "stop"))
+		a->stop = true;
 	else
 		a->act = TOOL_ACT_HELP;
 	return CHQ_OK;
@@ -281,6 +287,13 @@ finish(struct reading *r)
 
 	if (a->act == TOOL_ACT_HELP || (r->noun && !strcmp(r->noun, "help")))
 		return finish_help(r);
+	if (a->file && r->noun)
+		return chq_ctl_error_set(r->e, CHQ_EUSAGE, "file",
+					 "-f takes its commands from the file alone");
+	if (a->file) {
+		a->act = TOOL_ACT_BATCH;
+		return CHQ_OK;
+	}
 	if (!r->noun)
 		return chq_ctl_error_set(r->e, CHQ_EUSAGE, NULL,
 					 "nothing to do (see chasquictl help)");

@@ -17,8 +17,9 @@ enum tool_format { TOOL_TABLE, TOOL_JSON, TOOL_JSONL, TOOL_TSV, TOOL_FORMAT__COU
 extern const char *const tool_formats[TOOL_FORMAT__COUNT];
 
 enum tool_act {
-	TOOL_ACT_VERB, /* verb, argc, args, opts */
-	TOOL_ACT_HELP, /* help_noun, help_verb: either may be NULL */
+	TOOL_ACT_VERB,	/* verb, argc, args, opts */
+	TOOL_ACT_BATCH, /* file, stop */
+	TOOL_ACT_HELP,	/* help_noun, help_verb: either may be NULL */
 };
 
 struct tool_args {
@@ -26,6 +27,8 @@ struct tool_args {
 	const char *conf;   /* NULL: none was named */
 	enum tool_format format;
 	bool no_color, quiet, yes;
+	const char *file; /* of commands, or NULL */
+	bool stop;	  /* after the first of them that fails */
 	unsigned timeout_s;
 	bool takes_long; /* the verb is one that reports its progress */
 	enum tool_act act;

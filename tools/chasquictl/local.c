@@ -12,6 +12,7 @@
 #include "tools/chasquictl/help.h"
 #include "tools/chasquictl/policy_test.h"
 #include "tools/chasquictl/secret.h"
+#include "tools/chasquictl/shell.h"
 #include "tools/chasquictl/watch.h"
 
 #define WORDS_MAX 32 /* of a command line that is made here */
@@ -189,6 +190,7 @@ static const struct handler {
 	{ "store", "restore", store_verb },
 	{ "store", "compact", store_verb },
 	{ "version", "", version },
+	{ "shell", "", tool_shell },
 	{ "status", "watch", tool_status_watch },
 	{ "status", "check", tool_status_check },
 };

@@ -11,6 +11,7 @@
 #include "tools/chasquictl/format.h"
 #include "tools/chasquictl/help.h"
 #include "tools/chasquictl/local.h"
+#include "tools/chasquictl/shell.h"
 #include "tools/chasquictl/text.h"
 
 static bool
@@ -28,6 +29,8 @@ run(const struct tool_args *a, const struct tool_out *o, struct chq_ctl_error *e
 		tool_help(o->f, a->help_noun, a->help_verb);
 		return CHQ_OK;
 	}
+	if (a->act == TOOL_ACT_BATCH)
+		return tool_batch(a, e);
 	if (a->verb->server == CHQ_CTL_LOCAL)
 		return tool_local(a, o, e);
 	return tool_ask_daemon(a, o, e);
