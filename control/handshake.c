@@ -143,6 +143,20 @@ handshake_refuse(struct handshake *hs, enum chq_welcome_status status)
 	handshake_welcome(hs, &body, NULL);
 }
 
+/* A kind that is not known is "other"; that there are such is said once. */
+static uint8_t
+handshake_kind(uint8_t kind)
+{
+	static bool told;
+
+	if (kind <= CHQ_CLIENT_PC)
+		return kind;
+	if (!told)
+		CHQ_LOG_WARN("client-kind-unknown", "kind=%u", kind);
+	told = true;
+	return CHQ_CLIENT_OTHER;
+}
+
 /* Fill in what a session of its own knows. Return: 0; CHQ_ENOMEM. */
 static int
 handshake_session_fill(struct handshake *hs, struct session *s)
@@ -150,7 +164,7 @@ handshake_session_fill(struct handshake *hs, struct session *s)
 	struct control *ctl = hs->ctl;
 	uint8_t digest[crypto_hash_sha256_BYTES];
 
-	s->kind = hs->info.kind;
+	s->kind = handshake_kind(hs->info.kind);
 	s->path = hs->path;
 	s->dump = ctl->dp.dump;
 	s->opened_ms = chq_wall_ms();
