@@ -192,6 +192,9 @@ static const struct chq_conf_key site_keys[] = {
 	{ "passwords.threads", CHQ_CONF_U32, AT(passwords.threads), 1, 64, "1",
 	  "Threads that check passwords and handshakes", NULL, NULL },
 
+	{ "registration.by_code", CHQ_CONF_BOOL, AT(registration.by_code), 0, 0, "false",
+	  "Whether people may make their own account by a code of `user invite`", NULL, NULL },
+
 	{ "grants.days", CHQ_CONF_U32, AT(grants.days), 1, 365, "30",
 	  "Validity of the right to write to a contact; renewed with the contact list", NULL, NULL },
 	{ "grants.reply_days", CHQ_CONF_U32, AT(grants.reply_days), 1, 365, "7",

@@ -82,6 +82,9 @@ struct chq_site_conf {
 		uint32_t threads;
 	} passwords;
 	struct {
+		bool by_code;
+	} registration;
+	struct {
 		uint32_t days;
 		uint32_t reply_days;
 	} grants;

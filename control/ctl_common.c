@@ -207,6 +207,7 @@ ctl_change_free(struct ctl_change *c)
 {
 	free(c->rule);
 	free(c->left.peer);
+	free(c->invite);
 	free(c->app);
 	sodium_memzero(c, sizeof(*c));
 	free(c);

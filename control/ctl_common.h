@@ -88,9 +88,10 @@ struct ctl_change {
 	char path[STORE_PATH_MAX_BYTES + 1];	    /* of the department, after the change */
 	struct store_member roles[STORE_ROLES_MAX]; /* of the account, after the change */
 	size_t n_roles;
-	uint32_t rule_id;
+	uint32_t rule_id;		  /* or an invitation's number */
 	struct store_rule *rule;	  /* freed with the change */
 	struct store_app *app;		  /* the same */
+	void *invite;			  /* ctl_user_invite.c's; freed with the change */
 	struct ctl_left left;		  /* whose contact lists it has changed; freed with it */
 	unsigned waiting, closed, failed; /* sessions being closed */
 };

@@ -487,15 +487,14 @@ login_begin(struct control *ctl, struct session *s, const Chasqui__LoginRequest 
 
 /* A session that is logged in is asked to log in: a repetition whose answer was lost, or a mistake. */
 static void
-login_again(struct control *ctl, struct session *s, const struct request *r)
+login_again(struct control *ctl, struct session *s, const struct request *r, const char *login)
 {
-	const Chasqui__LoginRequest *m = (const Chasqui__LoginRequest *)r->body;
 	struct store_account a;
 	struct store_txn *txn;
 	int rc = store_read_begin(ctl->reader, &txn);
 
 	if (!rc) {
-		rc = store_account_find(txn, m->login, strlen(m->login), &a);
+		rc = store_account_find(txn, login, strlen(login), &a);
 		store_read_end(ctl->reader);
 	}
 	if (!rc && a.id == s->account)
@@ -504,33 +503,82 @@ login_again(struct control *ctl, struct session *s, const struct request *r)
 		request_fail(ctl, s, r->id, CHQ_EDENIED);
 }
 
-void
-login_request(struct control *ctl, struct session *s, const struct request *r)
+bool
+login_attempt(struct control *ctl, struct session *s, const struct request *r, uint32_t attempt,
+	      const char *login)
 {
-	const Chasqui__LoginRequest *m = (const Chasqui__LoginRequest *)r->body;
 	struct session_login *l = s->login;
 
 	if (s->state != SESSION_PRELOGIN || !l) {
-		login_again(ctl, s, r);
-		return;
+		login_again(ctl, s, r, login);
+		return false;
 	}
 	if (l->busy) {
 		if (r->id != l->request)
 			request_answer(ctl, s, r->id, CHASQUI__CODE__E_BUSY, 1, NULL);
-		return;
+		return false;
 	}
 	if (l->request && r->id == l->request) {
 		request_answer(ctl, s, r->id, (Chasqui__Code)l->code, l->retry_after_s, NULL);
-		return;
+		return false;
 	}
-	if (m->attempt <= l->attempt) {
+	if (attempt <= l->attempt) {
 		request_fail(ctl, s, r->id, CHQ_EREPLAY);
-		return;
+		return false;
 	}
-	l->attempt = m->attempt;
+	l->attempt = attempt;
 	l->request = r->id;
 	l->busy = true;
-	login_begin(ctl, s, m);
+	return true;
+}
+
+void
+login_request(struct control *ctl, struct session *s, const struct request *r)
+{
+	const Chasqui__LoginRequest *m = (const Chasqui__LoginRequest *)r->body;
+
+	if (login_attempt(ctl, s, r, m->attempt, m->login))
+		login_begin(ctl, s, m);
+}
+
+/* Does the session still wait for this attempt? */
+static bool
+login_waits(const struct session *s, uint64_t request)
+{
+	return s->state == SESSION_PRELOGIN && s->login && s->login->busy &&
+	       s->login->request == request;
+}
+
+void
+login_ended(struct control *ctl, struct session *s, uint64_t request, int rc)
+{
+	Chasqui__Code code = request_code(rc);
+
+	if (login_waits(s, request))
+		login_refuse(ctl, s, code, code == CHASQUI__CODE__E_BUSY);
+}
+
+void
+login_as(struct control *ctl, struct session *s, uint64_t request, uint64_t account,
+	 const struct login_keys *keys, const char *device_name)
+{
+	Chasqui__LoginRequest m = CHASQUI__LOGIN_REQUEST__INIT;
+	char name[STORE_DEVICE_NAME_MAX_BYTES + 1];
+	struct login *l;
+
+	if (!login_waits(s, request))
+		return;
+	snprintf(name, sizeof(name), "%s", device_name);
+	m.device_name = name;
+	m.enroll = true;
+	l = login_new(ctl, s, &m);
+	if (!l) {
+		login_ended(ctl, s, request, CHQ_ENOMEM);
+		return;
+	}
+	l->keys = *keys;
+	l->account = account;
+	login_allowed(l);
 }
 
 void

@@ -16,6 +16,7 @@
 #include "control/profile.h"
 #include "control/published.h"
 #include "control/push.h"
+#include "control/register.h"
 #include "control/search.h"
 
 struct method {
@@ -45,6 +46,7 @@ static const struct method methods[] = {
 	[CHASQUI__METHOD__METHOD_DEVICE_REVOKE] = { devices_revoke, BODY(device_revoke), false },
 	[CHASQUI__METHOD__METHOD_PROFILE_GET] = { profile_get, BODY(profile_request), false },
 	[CHASQUI__METHOD__METHOD_PROFILE_SET] = { profile_set, BODY(profile), false },
+	[CHASQUI__METHOD__METHOD_REGISTER] = { register_request, BODY(register_request), true },
 	[CHASQUI__METHOD__METHOD_DEVICE_OFFER] = { devices_offer, BODY(device_offer), false },
 	[CHASQUI__METHOD__METHOD_DEVICE_APPROVE] = { devices_approve, BODY(device_approve), false },
 	[CHASQUI__METHOD__METHOD_DEVICE_SEALED] = { devices_sealed, NULL, false },

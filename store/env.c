@@ -39,6 +39,7 @@ static const char *const table_names[STORE_TABLE__COUNT] = {
 	[STORE_TABLE_OFFER] = "offer",
 	[STORE_TABLE_AUDIT] = "audit",
 	[STORE_TABLE_WORD] = "word",
+	[STORE_TABLE_INVITE] = "invite",
 	[STORE_TABLE_MAIL] = "mail",
 	[STORE_TABLE_MAILFROM] = "mailfrom",
 };

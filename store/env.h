@@ -36,6 +36,7 @@ enum store_table {
 	STORE_TABLE_OFFER,	 /* account (6) device (1)                -> offer record */
 	STORE_TABLE_MAIL,	 /* account (6) device (1) part (1) …     -> see mail_priv.h */
 	STORE_TABLE_MAILFROM,	 /* sender (6)                            -> what waits of it */
+	STORE_TABLE_INVITE,	 /* hash of a code (32)                     -> invitation record */
 	STORE_TABLE__COUNT,
 };
 

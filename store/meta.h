@@ -20,6 +20,7 @@ enum store_meta {
 	STORE_META_IMPORT_FIRST =
 		10,		    /* accounts from here to below the next are staged: import.h */
 	STORE_META_IMPORT_END = 11, /* both are absent when nothing is */
+	STORE_META_NEXT_INVITE = 12, /* number of the next invitation code */
 	STORE_META_MAIL_MESSAGES = 20, /* waiting in all mailboxes; absent: 0 */
 	STORE_META_MAIL_BYTES = 21,    /* the same in bytes, with overhead */
 	STORE_META_AUDIT_HEAD = 40,    /* newest audit record: number and hash, by audit.c */

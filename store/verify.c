@@ -372,6 +372,7 @@ store_verify_all(struct store_txn *t, struct store_verify *out, store_fault_fn *
 		{ STORE_TABLE_ROLE, "role", check_role },
 		{ STORE_TABLE_RULE, "rule", check_rule },
 		{ STORE_TABLE_WORD, "word", check_word },
+		{ STORE_TABLE_INVITE, "invite", check_invite },
 	};
 	struct check c = { .t = t, .out = out, .fault = fault_fn, .arg = arg };
 	int rc;

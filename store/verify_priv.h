@@ -22,8 +22,8 @@ typedef void check_item_fn(struct check *c, const struct store_iter *it);
 /* Count and tell a fault. @what: constant sentence. */
 void check_fault(struct check *c, const char *what, uint64_t id);
 
-/* By file: verify_word.c. */
-check_item_fn check_word;
+/* By file: verify_word.c, invite.c. */
+check_item_fn check_word, check_invite;
 
 /* verify_mail.c: all of the mailboxes. Return: codes of reading; CHQ_ENOMEM. */
 int check_mail(struct check *c);

@@ -31,6 +31,13 @@ static const struct chq_ctl_opt opts_export[] = {
 	{ NULL, NULL, NULL, 0 },
 };
 
+static const struct chq_ctl_opt opts_invite[] = {
+	{ "uses",     "N",      "how many may register by it (default 1)", VALUE },
+	{ "days",     "N",      "for so many days (default 7)", VALUE },
+	{ "dept",     "PATH",   "whoever registers joins this department", VALUE },
+	{ NULL, NULL, NULL, 0 },
+};
+
 static const struct chq_ctl_opt opts_passwd[] = {
 	{ "password", NULL,     "read from standard input", SECRET },
 	{ NULL, NULL, NULL, 0 },
@@ -51,6 +58,12 @@ const struct chq_ctl_verb chq_verbs_user[] = {
 	  "bring in people, departments, members, rules, friends: all of a file or nothing", opts_import },
 	{ "user", "export", 0, 0, CHQ_CTL_READ, CHQ_CTL_CONTROL, "",
 	  "give out what import takes", opts_export },
+	{ "user", "invite", 0, 0, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "",
+	  "make a code by which people register; it is shown this once", opts_invite },
+	{ "user", "invites", 0, 0, CHQ_CTL_READ, CHQ_CTL_CONTROL, "",
+	  "list the codes that may be used", chq_opts_list },
+	{ "user", "uninvite", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<number>",
+	  "let nobody register by a code any more", chq_opts_none },
 	{ "user", "disable", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<login>",
 	  "end an account's sessions and refuse its logins", chq_opts_none },
 	{ "user", "enable", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<login>",
