@@ -12,7 +12,7 @@ struct ctl_verb {
 };
 
 /* By file: ctl_status.c (conf too), ctl_user.c, ctl_dept.c … */
-extern const struct ctl_verb ctl_verbs_app[];
+extern const struct ctl_verb ctl_verbs_app[], ctl_verbs_presence[];
 extern const struct ctl_verb ctl_verbs_group[];
 extern const struct ctl_verb ctl_verbs_status[], ctl_verbs_user[], ctl_verbs_dept[],
 	ctl_verbs_friend[], ctl_verbs_policy[], ctl_verbs_session[], ctl_verbs_limit[],

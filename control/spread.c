@@ -237,8 +237,15 @@ tell_friend(struct control *ctl, const struct spread_job *j, const struct store_
 {
 	unsigned ruled = book_rights(ctl->book, f->peer, j->account);
 	unsigned rights = people_rights_of(ctl, f->peer, j->account, f);
+	/* One that is disabled has no rights about him any more, but has gone. */
+	bool gone = !book_account_known(ctl->book, j->account) &&
+		    j->status == CHASQUI__STATUS__STATUS_OFFLINE;
 
-	if (f->state == STORE_FRIEND_MUTUAL && !presence_shown(ruled) && presence_shown(rights))
+	if (f->state != STORE_FRIEND_MUTUAL)
+		return;
+	if (j->kind == SPREAD_MOVED)
+		tell_changed(ctl, f->peer, false);
+	else if (gone || (!presence_shown(ruled) && presence_shown(rights)))
 		tell_presence(ctl, f->peer, j, rights);
 }
 
@@ -272,7 +279,7 @@ job_step(struct control *ctl, struct spread_job *j)
 
 	if (!j->classes_done) {
 		j->classes_done = classes_step(ctl, j);
-		return j->classes_done && j->kind != SPREAD_PRESENCE;
+		return j->classes_done && j->kind == SPREAD_ALL;
 	}
 	rc = friends_step(ctl, j);
 	if (rc >= 0)

@@ -22,5 +22,5 @@ extern const struct chq_ctl_verb
 	chq_verbs_server[]; /* status, conf, limit, dp, and what is done here */
 extern const struct chq_ctl_verb chq_verbs_user[], chq_verbs_dept[], chq_verbs_friend[],
 	chq_verbs_policy[], chq_verbs_session[], chq_verbs_audit[], chq_verbs_store[];
-extern const struct chq_ctl_verb chq_verbs_app[];
+extern const struct chq_ctl_verb chq_verbs_app[], chq_verbs_presence[];
 extern const struct chq_ctl_verb chq_verbs_group[];

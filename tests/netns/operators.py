@@ -106,7 +106,8 @@ def disabling(w, op, alice, bob):
            body)
     op.fact("an account is enabled again", OK, "user", "enable", "alice")
     alice.log_in()
-    tap.ok(wire.reach(bob, alice, grant), "she logs in again, and gets frames")
+    tap.ok(not wire.reach(bob, alice, grant, seconds=1), "she logs in again; grants of before are void")
+    tap.ok(wire.reach(bob, alice, bob.contacts()["alice"]["grant"]), "and gets frames by new ones")
     bob.collect(5, lambda: (alice.account, wire.ONLINE) in bob.presences())
     tap.ok(bob.presences()[-1] == (alice.account, wire.ONLINE), "her friends are told")
 

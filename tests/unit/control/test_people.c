@@ -400,6 +400,8 @@ states_are_told_to_whom_the_rules_show_them_and_invisible_is_offline(void **stat
 	assert_int_equal(row_of(p, ALICE)->n_address, 0);
 	chasqui__contacts_page__free_unpacked(p, NULL);
 	words_text(f, "user show alice", "status", "invisible");
+	words_text(f, "presence show alice", "status", "invisible");
+	words_text(f, "presence show alice", "seen_as", "offline");
 	set_status(f, &alice, CHASQUI__STATUS__STATUS_AWAY);
 	FIX_UNTIL(f, client_presence(f, &bob, ALICE, CHASQUI__STATUS__STATUS_AWAY) == 1);
 	assert_int_equal(set_status(f, &alice, (Chasqui__Status)9), CHASQUI__CODE__E_MALFORMED);
