@@ -264,23 +264,48 @@ chq_group_drain(struct chq_client *c, struct chq_group_state *g)
 		g->waiting_ms = c->now_ms;
 }
 
+/*
+ * Only what lies near is held, so that what is missing always finds room: our own frames come back, as
+ * confirmations, also from far ahead.
+ */
+static bool
+hold_room(struct chq_client *c, struct chq_group_state *g, uint32_t order)
+{
+	struct chq_group_held *last = CHQ_LIST_ENTRY(g->held.prev, struct chq_group_held, node);
+
+	if (g->positioned && order - g->shown > CHQ_GROUP_HELD_MAX)
+		return false;
+	if (g->n_held < CHQ_GROUP_HELD_MAX)
+		return true;
+	if (last->order < order)
+		return false;
+	chq_count(c, CHQ_STAT_DROP_HOLD_FULL);
+	held_free(g, last);
+	return true;
+}
+
 static void
 hold(struct chq_client *c, struct chq_group_state *g, const struct chq_frame_hdr *h,
      const uint8_t *payload, size_t len)
 {
 	uint32_t order = CHQ_GROUP_ORDER(h->grant);
-	struct chq_list *at = g->held.prev;
 	struct chq_group_held *f;
+	struct chq_list *at;
 
+	if (!hold_room(c, g, order)) {
+		chq_count(c, CHQ_STAT_DROP_HOLD_FULL);
+		return;
+	}
+	at = g->held.prev;
 	while (at != &g->held && CHQ_LIST_ENTRY(at, struct chq_group_held, node)->order > order)
 		at = at->prev;
 	if (at != &g->held && CHQ_LIST_ENTRY(at, struct chq_group_held, node)->order == order) {
 		chq_count(c, CHQ_STAT_COPIES);
 		return;
 	}
-	f = g->n_held < CHQ_GROUP_HELD_MAX ? malloc(sizeof(*f) + len) : NULL;
+	f = malloc(sizeof(*f) + len);
 	if (!f) {
-		chq_count(c, CHQ_STAT_DROP_HOLD_FULL);
+		c->no_memory = true;
 		return;
 	}
 	*f = (struct chq_group_held){ .order = order,

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "proto/aead.h"
+#include "tests/unit/client/relay_group.h"
 #include "tests/unit/client/sim.h"
 
 #define SERVER_ID 7
@@ -295,6 +296,8 @@ forward(struct sim *s, struct sim_session *x, struct chq_frame_hdr h, const uint
 	uint8_t copy[CHQ_PAYLOAD_MAX];
 	uint16_t n = (uint16_t)len;
 
+	if (relay_group_frame(s, x, &h, payload, len))
+		return;
 	if (s->too_fast > 0) {
 		s->too_fast--;
 		relay_notice(s, x, CHQ_NOTICE_TOO_FAST, to, message);

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "proto/password.h"
+#include "tests/unit/client/relay_group.h"
 #include "tests/unit/client/sim.h"
 
 static void
@@ -428,6 +429,8 @@ request(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 		reply(s, x, q->id, CHASQUI__CODE__E_LOGIN, NULL);
 		return;
 	}
+	if (relay_group_request(s, x, q))
+		return;
 	switch (q->method) {
 	case CHASQUI__METHOD__METHOD_WHOAMI: reply_login(s, x, q->id); break;
 	case CHASQUI__METHOD__METHOD_CONTACTS: contacts(s, x, q); break;
@@ -453,6 +456,8 @@ relay_control(struct sim *s, struct sim_session *x, const uint8_t *buf, size_t l
 	assert_non_null(m);
 	if (m->body_case == CHASQUI__TO_SERVER__BODY_REQUEST)
 		request(s, x, m->request);
+	else if (m->body_case == CHASQUI__TO_SERVER__BODY_MAIL_ACK)
+		relay_group_acked(x, m->mail_ack);
 	chasqui__to_server__free_unpacked(m, NULL);
 }
 
