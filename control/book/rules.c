@@ -9,7 +9,7 @@ struct ruleset {
 	struct book_rule *rules;
 	unsigned n, words;
 	uint64_t *speaks;
-	struct chq_map named; /* accounts that a rule names */
+	struct chq_map named; /* accounts that a rule names; each is its own value */
 };
 
 static void
@@ -44,8 +44,8 @@ set_check(struct book *b, struct ruleset *s, uint32_t rule, const struct book_se
 			b->unknown_dept = (uint32_t)a->id;
 			return CHQ_ENOENT;
 		}
-		if (a->kind == BOOK_ATOM_ACCOUNT)
-			rc = chq_map_put_u64(&s->named, a->id, s);
+		if (a->kind == BOOK_ATOM_ACCOUNT && a->id)
+			rc = chq_map_put_u64(&s->named, a->id, (void *)(uintptr_t)a->id);
 		if (rc && rc != CHQ_EEXIST)
 			return rc;
 	}
@@ -173,19 +173,29 @@ book_all_changed(struct book *b, struct book_before *was)
 	return rc;
 }
 
-/* Return: 0; CHQ_ENOMEM. */
+/* Those of a list of names who are there. Return: 0; CHQ_ENOMEM. */
 static int
-reclass_all(struct book *b)
+reclass_named(struct book *b, const struct chq_map *named)
 {
-	struct book_person *p;
+	void *account;
 
-	CHQ_MAP_FOREACH(p, &b->persons) {
-		int rc = person_reclass(b, p);
+	CHQ_MAP_FOREACH(account, named) {
+		struct book_person *p = book_person_find(b, (uintptr_t)account);
+		int rc = p ? person_reclass(b, p) : 0;
 
 		if (rc)
 			return rc;
 	}
 	return 0;
+}
+
+/* Whom rules name now, and whom those before named. Return: 0; CHQ_ENOMEM. */
+static int
+reclass(struct book *b, const struct ruleset *other)
+{
+	int rc = reclass_named(b, &b->named);
+
+	return rc ? rc : reclass_named(b, &other->named);
 }
 
 int
@@ -201,10 +211,10 @@ book_rules_set(struct book *b, const struct book_rule *rules, unsigned n)
 		/* Every class has room for the bits before a class is sorted by the new rules. */
 		rc = book_classes_sort(b);
 		if (!rc)
-			rc = reclass_all(b);
+			rc = reclass(b, &s);
 		if (rc) {
 			ruleset_swap(b, &s);
-			(void)reclass_all(b);
+			(void)reclass(b, &s);
 			(void)book_classes_sort(b);
 		}
 	}
