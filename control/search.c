@@ -26,6 +26,7 @@ enum {
 	SHORT_QUERY_MS = 1000, /* one of a single letter in this time, a few at once */
 	SHORT_QUERIES = 5,
 	RANK_SHIFT = 48,
+	FRIENDS_MAX = 256, /* that are known beforehand */
 };
 
 #define CURSOR_SEEN UINT64_C(0x8000000000000000)
@@ -38,7 +39,9 @@ struct search {
 	size_t len;
 	struct store_word part[STORE_WORDS_MAX];
 	unsigned parts;
-	uint32_t dept; /* 0: any */
+	uint32_t dept;				 /* 0: any */
+	struct store_friend friend[FRIENDS_MAX]; /* by rising account */
+	size_t n_friends;
 
 	uint64_t found[HITS_MAX]; /* rank and account */
 	size_t n_found;
@@ -69,6 +72,14 @@ in_department(const struct search *q, uint64_t account)
 	return false;
 }
 
+static int
+by_peer(const void *a, const void *b)
+{
+	const struct store_friend *x = a, *y = b;
+
+	return (x->peer > y->peer) - (x->peer < y->peer);
+}
+
 static bool
 may_find(const struct search *q, uint64_t account)
 {
@@ -78,6 +89,11 @@ may_find(const struct search *q, uint64_t account)
 		return false;
 	if (book_rights(r->ctl->book, r->owner.id, account) & (BOOK_SEE | BOOK_SEARCH))
 		return true;
+	/* Most of those found are neither: that is seen without asking the store. */
+	if (q->n_friends < FRIENDS_MAX &&
+	    (!q->n_friends || !bsearch(&(struct store_friend){ .peer = account }, q->friend,
+				       q->n_friends, sizeof(*q->friend), by_peer)))
+		return false;
 	return people_may(r->ctl, r->txn, r->owner.id, account, BOOK_SEE | BOOK_SEARCH) == CHQ_OK;
 }
 
@@ -340,7 +356,9 @@ search_make(struct search *q, struct control *ctl, const struct session *s,
 
 	if (rc)
 		return rc;
-	rc = page_make(q, m->cursor);
+	rc = store_friend_list(q->by.txn, s->account, 0, q->friend, FRIENDS_MAX, &q->n_friends);
+	if (!rc)
+		rc = page_make(q, m->cursor);
 	contact_reader_end(&q->by);
 	return rc;
 }
