@@ -20,6 +20,9 @@
 
 #define AGAIN_NS UINT64_C(1000000000)
 #define REST_NS	 UINT64_C(5000000000) /* for the last pushes */
+#define CALM_NS   \
+	UINT64_C( \
+		6000000000) /* after logging in, which was a change too, and is told at most once in 5 s */
 
 struct ask {
 	struct load *l;
@@ -177,21 +180,31 @@ over(const struct ask *a, uint64_t now)
 	       now - a->start_ns > REST_NS + (uint64_t)a->o->seconds * CHQ_NS_PER_SEC;
 }
 
+/* Wait for what comes, a little while. */
 static void
-loop(struct ask *a)
+turn(struct ask *a)
 {
 	struct pollfd pfd[LOAD_SOCKETS];
-	uint64_t now, repeated;
 
 	for (unsigned i = 0; i < a->l->socket_count; i++)
 		pfd[i] = (struct pollfd){ .fd = a->l->sockets[i].fd, .events = POLLIN };
-	a->start_ns = repeated = now = chq_mono_ns();
+	poll(pfd, a->l->socket_count, 10);
+	for (unsigned i = 0; i < a->l->socket_count; i++)
+		receive(a, pfd[i].fd);
+}
+
+static void
+loop(struct ask *a)
+{
+	uint64_t now = chq_mono_ns(), repeated;
+
+	for (uint64_t calm = now + CALM_NS; a->once && now < calm; now = chq_mono_ns())
+		turn(a);
+	a->start_ns = repeated = now;
 	while (a->next < a->l->count && a->next < a->o->in_flight)
 		ask_next(a, &a->l->sessions[a->next++]);
 	while (!over(a, now)) {
-		poll(pfd, a->l->socket_count, 10);
-		for (unsigned i = 0; i < a->l->socket_count; i++)
-			receive(a, pfd[i].fd);
+		turn(a);
 		now = chq_mono_ns();
 		if (now - repeated > AGAIN_NS / 4) {
 			repeat(a, now);
