@@ -8,6 +8,7 @@
 #include "store/answer.h"
 #include "store/kv.h"
 #include "store/mail.h"
+#include "store/offer.h"
 #include "store/record.h"
 #include "store/text.h"
 
@@ -243,6 +244,8 @@ store_device_forget(struct store_txn *t, uint64_t account, uint8_t number)
 	rc = store_kv_del(t, STORE_TABLE_DEVKEY, d.noise_key, STORE_KEY_BYTES);
 	if (rc == 0)
 		rc = store_kv_del(t, STORE_TABLE_DEVICE, key, sizeof(key));
+	if (rc == 0)
+		rc = store_offer_forget(t, account, number);
 	if (rc == 0)
 		rc = store_answer_forget(t, account, number);
 	return rc;

@@ -371,6 +371,8 @@ store_verify_all(struct store_txn *t, struct store_verify *out, store_fault_fn *
 		{ STORE_TABLE_MEMBER, "member", check_member },
 		{ STORE_TABLE_ROLE, "role", check_role },
 		{ STORE_TABLE_RULE, "rule", check_rule },
+		{ STORE_TABLE_APP, "app", check_app },
+		{ STORE_TABLE_OFFER, "offer", check_offer },
 		{ STORE_TABLE_WORD, "word", check_word },
 		{ STORE_TABLE_INVITE, "invite", check_invite },
 	};

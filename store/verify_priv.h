@@ -25,6 +25,9 @@ void check_fault(struct check *c, const char *what, uint64_t id);
 /* By file: verify_word.c, invite.c. */
 check_item_fn check_word, check_invite;
 
+/* verify_app.c */
+check_item_fn check_app, check_offer;
+
 /* verify_mail.c: all of the mailboxes. Return: codes of reading; CHQ_ENOMEM. */
 int check_mail(struct check *c);
 

@@ -105,12 +105,29 @@ repack_rule(const uint8_t *p, size_t len)
 	return store_record_unpack_rule(&r, p, len) == 0 ? store_record_pack_rule(&r, packed) : 0;
 }
 
+static size_t
+repack_app(const uint8_t *p, size_t len)
+{
+	static struct store_app a;
+
+	return store_record_unpack_app(&a, p, len) == 0 ? store_record_pack_app(&a, packed) : 0;
+}
+
+static size_t
+repack_offer(const uint8_t *p, size_t len)
+{
+	struct store_offer o;
+
+	return store_record_unpack_offer(&o, p, len) == 0 ? store_record_pack_offer(&o, packed) : 0;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static size_t (*const repack[])(const uint8_t *p, size_t len) = {
-		repack_u64,    repack_ref,    repack_account, repack_e2e,    repack_device,
-		repack_friend, repack_answer, repack_dept,    repack_member, repack_rule,
+		repack_u64,    repack_ref,    repack_account, repack_e2e,
+		repack_device, repack_friend, repack_answer,  repack_dept,
+		repack_member, repack_rule,   repack_app,     repack_offer,
 	};
 	size_t again;
 
