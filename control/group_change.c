@@ -1,11 +1,10 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "control/book/book.h"
 #include "control/group_priv.h"
 #include "control/mutation.h"
+#include "control/rights.h"
 #include "store/account.h"
-#include "store/friend.h"
 #include "store/reader.h"
 
 /* What members change of their groups. Who is in a department's group is not theirs to change. */
@@ -126,20 +125,14 @@ static const struct mutation_kind change_kind = { change_effect, change_after };
 static int
 may_add(struct control *ctl, const struct session *s, uint64_t account)
 {
-	struct store_friend f;
 	struct store_txn *t;
-	int rc;
+	int rc = store_read_begin(ctl->reader, &t);
 
-	if (book_rights(ctl->book, s->account, account) || account == s->account)
-		return CHQ_OK;
-	rc = store_read_begin(ctl->reader, &t);
 	if (rc)
 		return CHQ_EUNAVAIL;
-	rc = store_friend_get(t, s->account, account, &f);
+	rc = account == s->account ? CHQ_OK : people_known(ctl, t, s->account, account);
 	store_read_end(ctl->reader);
-	if (rc == CHQ_OK && f.state == STORE_FRIEND_MUTUAL)
-		return CHQ_OK;
-	return CHQ_ENOUSER;
+	return rc;
 }
 
 void

@@ -1,3 +1,4 @@
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -9,6 +10,8 @@
 #include "store/reader.h"
 
 /* Which sessions are in which groups, as members come, go, and are put elsewhere. */
+
+enum { TELL_AT_ONCE = 100 /* members; of more, one a millisecond */ };
 
 struct group *
 group_find(const struct groups *gs, uint32_t id)
@@ -143,6 +146,23 @@ seat_settle(struct groups *gs, struct store_txn *t, struct session *s, const str
 	return rc ? rc : seat_new(gs, s, &m->g, served);
 }
 
+/*
+ * Members of a large group are not told all at once, as each then asks for list and key. Who speaks before
+ * he is told is refused once, and asks by that.
+ */
+static unsigned
+tell_delay_ms(const struct session *s)
+{
+	unsigned most = 0;
+
+	CHQ_LIST_FOREACH(it, &s->seats) {
+		unsigned n = CHQ_LIST_ENTRY(it, struct group_seat, of_session)->group->n;
+
+		most = n > most ? n : most;
+	}
+	return most > TELL_AT_ONCE ? randombytes_uniform(most) : 0;
+}
+
 int
 group_regroup(struct groups *gs, struct store_txn *t, struct session *s)
 {
@@ -162,7 +182,7 @@ group_regroup(struct groups *gs, struct store_txn *t, struct session *s)
 		rc = seat_settle(gs, t, s, &gs->mine[i]);
 	version = group_mine_version(t, s->account, gs->mine, n);
 	if (s->groups_version && s->groups_version != version)
-		push_groups_changed(gs->ctl, s, version);
+		push_groups_changed(gs->ctl, s, version, tell_delay_ms(s));
 	s->groups_version = version;
 	return rc;
 }

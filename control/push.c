@@ -175,7 +175,7 @@ push_contacts_changed(struct control *ctl, struct session *s, uint64_t version, 
 }
 
 void
-push_groups_changed(struct control *ctl, struct session *s, uint64_t version)
+push_groups_changed(struct control *ctl, struct session *s, uint64_t version, unsigned delay_ms)
 {
 	Chasqui__Push body = CHASQUI__PUSH__INIT;
 	Chasqui__GroupsChanged changed = CHASQUI__GROUPS_CHANGED__INIT;
@@ -185,7 +185,7 @@ push_groups_changed(struct control *ctl, struct session *s, uint64_t version)
 	changed.version = version;
 	body.body_case = CHASQUI__PUSH__BODY_GROUPS_CHANGED;
 	body.groups_changed = &changed;
-	push_queue(ctl, s, &body, 0, 0);
+	push_queue(ctl, s, &body, 0, delay_ms);
 }
 
 void

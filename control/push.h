@@ -24,8 +24,9 @@ void push_presence(struct control *ctl, struct session *s, uint64_t account, Cha
 void push_contacts_changed(struct control *ctl, struct session *s, uint64_t version,
 			   unsigned delay_ms);
 
-/* Its groups, or its rights in them, have changed. */
-void push_groups_changed(struct control *ctl, struct session *s, uint64_t version);
+/* Its groups, or its rights in them, have changed. @delay_ms: sent then for the first time. */
+void push_groups_changed(struct control *ctl, struct session *s, uint64_t version,
+			 unsigned delay_ms);
 
 void push_device_enrolled(struct control *ctl, struct session *s, uint8_t number, const char *name);
 
