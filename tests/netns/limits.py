@@ -128,8 +128,9 @@ def disk_full(w, alice, bob, disk):
 
 def map_full(w, alice, bob):
     tap, site = w.tap, w.site
-    size = (os.stat(f"{site.dir}/state/store/data.mdb").st_size + (1 << 20)) >> 10
-    restart_control(site, store__map_size=f"{size}KiB", store__map_max=f"{size}KiB")
+    size = max(os.stat(f"{site.dir}/state/store/data.mdb").st_size + (1 << 20), 2 << 20) >> 10  # twice the least mailbox.total
+    restart_control(site, store__map_size=f"{size}KiB", store__map_max=f"{size}KiB",
+                    mailbox__total="1MiB")
     names, why = add_until_refused(site, "m")
     tap.ok(why["code"] == "EFULL",
            f"database at store.map_max: the account after {len(names)} is refused with that reason", why)

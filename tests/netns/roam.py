@@ -18,6 +18,7 @@ from harness import F_NOTICE, NOTICE_PATH, PORT, SERVER4, Sniffer, packet4, wait
 from people import Person
 from proxy import Proxy
 
+F_STORE = 0x04  # may wait for an absent recipient: chat does
 QUIET_S = 1.5  # so long an address that is left must stay silent while messages flow
 
 
@@ -31,7 +32,7 @@ def speak(a, b, text, seconds=20):
 
 def is_chat(d):
     """A frame with a message: neither receipt, PING nor to the server."""
-    return d[0] == harness.FRAME and d[1] == 0
+    return d[0] == harness.FRAME and d[1] & ~F_STORE == 0
 
 
 def place(w, login):
