@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "control/app.h"
 #include "control/control.h"
 #include "control/dp_send.h"
 #include "control/mail_priv.h"
@@ -81,6 +82,14 @@ hand_on(struct control *ctl, const struct session *to, const struct chq_dp_frame
 	dp_send_frame(ctl, to, &f, rx->payload, rx->payload_len);
 }
 
+/* May messages of its application wait, and may he send them? Receipts always may. */
+static bool
+app_allows(struct control *ctl, const struct session *s, const struct chq_dp_frame_rx *rx)
+{
+	return (rx->flags & CHQ_F_RECEIPT) ||
+	       (app_may_store(ctl, rx->app) && app_may_post(ctl, rx->app, s->account) == CHQ_OK);
+}
+
 enum chq_notice
 mail_frame(struct control *ctl, const struct session *s, const struct chq_dp_frame_rx *rx)
 {
@@ -94,7 +103,7 @@ mail_frame(struct control *ctl, const struct session *s, const struct chq_dp_fra
 		hand_on(ctl, to, rx);
 		return 0;
 	}
-	if (!(rx->flags & CHQ_F_STORE) || CHQ_PARTY_DEVICE(rx->to) == 0)
+	if (!(rx->flags & CHQ_F_STORE) || CHQ_PARTY_DEVICE(rx->to) == 0 || !app_allows(ctl, s, rx))
 		return CHQ_NOTICE_OFFLINE;
 	if (ctl->mail.disk_low) {
 		control_count(ctl, COUNT_MAIL_DISK_FULL);

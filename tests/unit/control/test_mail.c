@@ -357,6 +357,34 @@ only_a_frame_that_asks_for_it_is_stored_and_for_one_enrolled_device(void **state
 }
 
 static void
+app_set(struct fixture *f, const char *verb, const char *args, const char *opts)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line),
+		 "{\"noun\":\"app\",\"verb\":\"%s\",\"args\":[%s],\"opts\":{%s}}\n", verb, args,
+		 opts);
+	assert_non_null(strstr(fixture_ctl(f, line), "\"ok\":true"));
+}
+
+static void
+what_an_application_does_not_allow_is_not_stored(void **state)
+{
+	struct fixture *f = *state;
+	struct scene s = scene(f);
+
+	app_set(f, "register", "\"9\",\"now-or-never\"", "\"store\":\"no\"");
+	punt(&s, 100);
+	FIX_UNTIL(f, client_notices(f, &s.alice, CHQ_NOTICE_OFFLINE) == 1);
+	app_set(f, "set", "\"9\"", "\"store\":\"yes\",\"post\":\"account(bob)\"");
+	punt(&s, 101);
+	FIX_UNTIL(f, client_notices(f, &s.alice, CHQ_NOTICE_OFFLINE) == 2);
+	assert_int_equal(f->ctl.count[COUNT_MAIL_STORED], 0);
+	app_set(f, "set", "\"9\"", "\"post\":\"all\"");
+	store(&s, 102, 1);
+}
+
+static void
 what_is_over_a_limit_is_refused_and_counted_by_its_reason(void **state)
 {
 	struct fixture *f = *state;
@@ -476,6 +504,7 @@ main(void)
 		T(a_frame_for_somebody_who_has_just_come_is_handed_on),
 		T(what_is_stored_while_its_device_comes_reaches_it),
 		T(only_a_frame_that_asks_for_it_is_stored_and_for_one_enrolled_device),
+		T(what_an_application_does_not_allow_is_not_stored),
 		T(what_is_over_a_limit_is_refused_and_counted_by_its_reason),
 		T(what_waits_for_a_device_goes_with_it),
 		T(what_is_too_old_goes_and_the_rest_stays),
