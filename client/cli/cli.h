@@ -127,6 +127,8 @@ int cli_print_waiting(struct cli *cli);
 const char *cli_presence(enum chq_presence p);
 /* A message that no handler is for: one line, none of its bytes. */
 void cli_print_unknown(struct cli *cli, const struct chq_event *ev);
+/* What the server itself says, which no other device has sealed. */
+void cli_print_server(struct cli *cli, const struct chq_event *ev);
 
 /* A message as one line, for listen and chat. */
 void cli_print_message(struct cli *cli, const struct chq_event *ev);

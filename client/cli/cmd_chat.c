@@ -20,6 +20,7 @@
 
 struct line {
 	uint64_t id;
+	bool stored;   /* it waits for its receiver */
 	char text[64]; /* its beginning */
 };
 
@@ -83,9 +84,13 @@ mark(struct chat *ch, const struct chq_event *ev)
 
 		if (l->id != ev->message || ev->state < CHQ_MSG_STORED)
 			continue;
-		ch->open--;
+		if (l->stored && ev->state == CHQ_MSG_STORED)
+			continue;
+		ch->open -= !l->stored;
 		ch->failed += ev->state == CHQ_MSG_FAILED;
-		l->id = 0;
+		l->stored = ev->state == CHQ_MSG_STORED;
+		if (!l->stored) /* its receipt comes when the receiver does */
+			l->id = 0;
 		if (ch->cli->json) {
 			json_state(ev, l->text);
 			continue;
@@ -126,6 +131,10 @@ on_event(struct cli *cli, const struct chq_event *ev)
 		above_input(ch);
 		cli_print_unknown(cli, ev);
 		input_again(ch);
+	} else if (ev->type == CHQ_EV_SERVER_MESSAGE) {
+		above_input(ch);
+		cli_print_server(cli, ev);
+		input_again(ch);
 	} else if (ev->type == CHQ_EV_MESSAGE_STATE) {
 		mark(ch, ev);
 	} else if (ev->type == CHQ_EV_PRESENCE && ev->account == ch->account) {
@@ -145,6 +154,11 @@ room(struct chat *ch)
 		if (!ch->line[i].id)
 			return &ch->line[i];
 	}
+	/* The receipt of what waits may be days away. */
+	for (int i = 0; i < LINES_REMEMBERED; i++) {
+		if (ch->line[i].stored)
+			return &ch->line[i];
+	}
 	return NULL;
 }
 
@@ -160,6 +174,7 @@ say(struct chat *ch, const char *text)
 		note(ch, "too many lines without an answer: wait");
 		return;
 	}
+	l->stored = false;
 	err = ch->group
 		      ? chq_client_send_group(ch->cli->c, ch->group, 0, text, strlen(text), &l->id)
 		      : chq_client_send(ch->cli->c, ch->account, 0, text, strlen(text), &l->id);

@@ -144,6 +144,8 @@ show(struct cli *cli, const struct chq_event *ev)
 		cli_print_message(cli, ev);
 		if (++l->shown == cli->count)
 			chq_client_take_messages(cli->c, false);
+	} else if (ev->type == CHQ_EV_SERVER_MESSAGE) {
+		cli_print_server(cli, ev);
 	} else if (ev->type == CHQ_EV_APP_UNKNOWN) {
 		cli_print_unknown(cli, ev);
 	} else if (ev->type == CHQ_EV_KEY_CHANGED) {

@@ -310,6 +310,24 @@ cli_print_unknown(struct cli *cli, const struct chq_event *ev)
 }
 
 void
+cli_print_server(struct cli *cli, const struct chq_event *ev)
+{
+	const char *text = (const char *)ev->data;
+
+	if (cli->json) {
+		printf("{\"event\":\"server\",\"id\":\"%llu\",\"text\":",
+		       (unsigned long long)ev->message);
+		out_json_string(stdout, text, ev->len);
+		printf("}\n");
+	} else {
+		printf("-- the server says (not sealed): ");
+		out_text(stdout, text, ev->len);
+		fputc('\n', stdout);
+	}
+	fflush(stdout);
+}
+
+void
 cli_print_message(struct cli *cli, const struct chq_event *ev)
 {
 	const char *from = cli_login_of(cli, ev->account);
