@@ -48,9 +48,9 @@ struct control_timing {
 	unsigned linger_ms;   /* a replaced session still counts so long */
 	unsigned confirm_ms; /* a session that is logged in by its device waits so long for a frame */
 	unsigned hello_keep_ms;
-	unsigned enroll_ms; /* a login waits so long for the store to write its device */
+	unsigned enroll_ms;   /* a login waits so long for the store to write its device */
 	unsigned mail_age_ms; /* how often mailboxes are looked through for what is too old */
-	unsigned tick_ms;   /* how often what is due is looked for */
+	unsigned tick_ms;     /* how often what is due is looked for */
 };
 
 extern const struct control_timing control_timing_default;
@@ -108,7 +108,7 @@ struct control {
 	struct presence presence;
 	struct spread spread;
 	struct revokes revokes;
-	struct apps *apps; /* app.h */
+	struct apps *apps;     /* app.h */
 	struct groups *groups; /* group.h */
 	struct hello_cache hellos;
 	struct limits fail_account, fail_address;

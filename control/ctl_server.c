@@ -331,7 +331,6 @@ client_readable(evutil_socket_t fd, short what, void *arg)
 	size_t room = CHQ_CTL_REQUEST_MAX - c->in_used;
 	ssize_t n = room ? ctl_hand_receive(fd, c->in + c->in_used, room, &c->handed) : 0;
 
-
 	(void)what;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;

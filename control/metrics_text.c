@@ -8,6 +8,7 @@
 
 #include "base/array.h"
 #include "control/control.h"
+#include "store/mail.h"
 #include "store/reader.h"
 #include "store/stat.h"
 #include "store/store.h"
@@ -110,6 +111,7 @@ table_records(void *arg, const struct store_table_stat *t)
 static void
 store(FILE *f, struct control *ctl)
 {
+	struct store_mail_sum mail;
 	struct store_stats st;
 	struct store_txn *txn;
 
@@ -126,6 +128,11 @@ store(FILE *f, struct control *ctl)
 	       st.jobs_refused);
 	if (store_read_begin(ctl->reader, &txn) != 0)
 		return;
+	if (store_mail_total(txn, &mail) == 0) {
+		number(f, "offline_messages", "gauge", "Messages that wait for absent devices.",
+		       mail.messages);
+		number(f, "offline_bytes", "gauge", "Of them, payload.", mail.bytes);
+	}
 	head(f, "store_records", "gauge", "Records of each table.");
 	store_stat_tables(txn, table_records, f);
 	store_read_end(ctl->reader);

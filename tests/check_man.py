@@ -47,9 +47,9 @@ def main(chasquictl, control, chasqui, dataplane, *pages):
         section = section[:len(m.group(1)) // 2] + [m.group(2)]
         if m.group(3).strip():
             need("chasqui.yaml.5", ".".join(section), "the key")
-    for program, page, pattern in ((chasqui, "chasqui.1", r"^  (--[a-z-]+)"),
+    for program, page, pattern in ((chasqui, "chasqui.1", r"^  (--[a-z-]+|[a-z-]+)"),
                                    (dataplane, "chasqui-dataplane.8", r"(--[a-z]+)"),
-                                   (control, "chasqui-control.8", r"^       chasqui-control.*?(store-[a-z]+|conf-check|init)")):
+                                   (control, "chasqui-control.8", r"^       chasqui-control.*?(store-[a-z]+|conf-check|init|sign-policy)")):
         p = subprocess.run([program, "--help"], capture_output=True, text=True, check=False)
         for word in set(re.findall(pattern, p.stdout + p.stderr, re.M)) - {"--help", "--output", "--config"}:
             need(page, word, "the word")

@@ -93,11 +93,11 @@ show_control(struct screen *o, const struct tool_snapshot *was, const struct too
 	     rate_text(rate(b, c, "store.commits", s), r[0]),
 	     rate_text(rate(b, c, "store.jobs", s), r[1]),
 	     tool_number_at(c, "store.used_bytes") / 1048576);
-	if (tool_json_at(c, "counters.mail_stored"))
-		line(o, "mailboxes %s stored/s, %s delivered/s, %.0f refused as full",
-		     rate_text(rate(b, c, "counters.mail_stored", s), r[0]),
-		     rate_text(rate(b, c, "counters.mail_delivered", s), r[1]),
-		     tool_number_at(c, "counters.mail_full"));
+	line(o, "mailboxes %.0f waiting, %s stored/s, %s delivered/s, %.0f refused as full",
+	     tool_number_at(c, "mailboxes.messages"),
+	     rate_text(rate(b, c, "counters.mail_stored", s), r[0]),
+	     rate_text(rate(b, c, "counters.mail_delivered", s), r[1]),
+	     tool_number_at(c, "counters.mail_box_full"));
 }
 
 static void

@@ -214,6 +214,7 @@ figures_are_in_the_form_that_prometheus_reads(void **state)
 	assert_non_null(strstr(body, "\nchasqui_sessions{transport=\"udp\",kind=\"pc\"} 1\n"));
 	assert_non_null(strstr(body, "\nchasqui_logins_total{result=\"password\"} 1\n"));
 	assert_non_null(strstr(body, "\nchasqui_store_records{table=\"account\"} 3\n"));
+	assert_non_null(strstr(body, "\nchasqui_offline_messages 0\n"));
 	assert_non_null(strstr(body, "\nchasqui_ready 1\n"));
 	assert_non_null(strstr(body, "\nchasqui_dataplane_up 0\n"));
 	assert_null(strstr(body, "chasqui_frames_"));
