@@ -206,20 +206,12 @@ ctl_user_passwd(struct ctl_call *call)
 }
 
 const struct ctl_verb ctl_verbs_user[] = {
-	{ "user", "add", ctl_user_add },
-	{ "user", "list", ctl_user_list },
-	{ "user", "show", ctl_user_show },
-	{ "user", "set", ctl_user_set },
-	{ "user", "remove", ctl_user_remove },
-	{ "user", "import", ctl_user_import },
-	{ "user", "export", ctl_user_export },
-	{ "user", "invite", ctl_user_invite },
-	{ "user", "invites", ctl_user_invites },
-	{ "user", "uninvite", ctl_user_uninvite },
-	{ "user", "disable", ctl_user_disable },
-	{ "user", "enable", ctl_user_enable },
-	{ "user", "passwd", ctl_user_passwd },
-	{ "user", "friends", ctl_friend_list },
-	{ "user", "sessions", ctl_user_sessions },
-	{ NULL, NULL, NULL },
+	{ "user", "add", ctl_user_add },	   { "user", "list", ctl_user_list },
+	{ "user", "show", ctl_user_show },	   { "user", "set", ctl_user_set },
+	{ "user", "remove", ctl_user_remove },	   { "user", "import", ctl_user_import },
+	{ "user", "export", ctl_user_export },	   { "user", "invite", ctl_user_invite },
+	{ "user", "invites", ctl_user_invites },   { "user", "uninvite", ctl_user_uninvite },
+	{ "user", "disable", ctl_user_disable },   { "user", "enable", ctl_user_enable },
+	{ "user", "passwd", ctl_user_passwd },	   { "user", "friends", ctl_friend_list },
+	{ "user", "sessions", ctl_user_sessions }, { NULL, NULL, NULL },
 };
