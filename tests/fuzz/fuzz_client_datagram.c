@@ -173,6 +173,7 @@ friend_device(void)
 		chq_list_init(&d->flight);
 		chq_list_init(&d->waiting);
 		chq_list_init(&d->held);
+		chq_list_init(&d->late);
 		p->dev[p->devs++] = d;
 	}
 	p->have_keys = true;

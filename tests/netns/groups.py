@@ -125,8 +125,9 @@ def rights(w, m, said):
     m[0].chat(GROUP)
     m[5].chat(GROUP)
     with w.tap.fact("what was said meanwhile is heard"):
-        for p in m[:5] + m[6:]:
-            wait_for(lambda p=p: p.heard()[-1:] == ["u6: thanks"], 10, f"{p.login}: {p.heard()[-2:]}")
+        for p in m:
+            last = "u1: quiet please" if p is m[5] else "u6: thanks"
+            wait_for(lambda p=p, last=last: p.heard()[-1:] == [last], 10, f"{p.login}: {p.heard()[-2:]}")
     return said + 3
 
 
