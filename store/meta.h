@@ -18,8 +18,8 @@ enum store_meta {
 	STORE_META_NEXT_GROUP = 24,  /* number of the next group made by hand */
 	STORE_META_SENDER_EPOCH = 6, /* added to every account's sender epoch; absent: 0 */
 	STORE_META_IMPORT_FIRST =
-		10,		    /* accounts from here to below the next are staged: import.h */
-	STORE_META_IMPORT_END = 11, /* both are absent when nothing is */
+		10,		     /* accounts from here to below the next are staged: import.h */
+	STORE_META_IMPORT_END = 11,  /* both are absent when nothing is */
 	STORE_META_NEXT_INVITE = 12, /* number of the next invitation code */
 	STORE_META_MAIL_MESSAGES = 20, /* waiting in all mailboxes; absent: 0 */
 	STORE_META_MAIL_BYTES = 21,    /* the same in bytes, with overhead */

@@ -149,9 +149,9 @@ schema_1_gains_departments_and_keeps_its_people(void **state)
 static int
 plant_schema_2(struct store_txn *t, void *arg)
 {
-	static const uint8_t record[] = { 1, 0, 1, 0, 0, 0,   1, 0, 0,	 0,   0, 0,   0, 0, 6,
-					  0, 0, 0, 0, 0, 0,   0, 7, 0,	 0,   0, 0,   0, 0, 0,
-					  3, 'b', 'o', 'b', 5, 'B', 'o', 'b', ' ', 'X', 0 };
+	static const uint8_t record[] = { 1, 0, 1, 0,	0,   0,	  1, 0,	  0,   0,   0,	 0,   0, 0,
+					  6, 0, 0, 0,	0,   0,	  0, 0,	  7,   0,   0,	 0,   0, 0,
+					  0, 0, 3, 'b', 'o', 'b', 5, 'B', 'o', 'b', ' ', 'X', 0 };
 	uint64_t bob = *(uint64_t *)arg;
 	uint8_t key[STORE_ACCOUNT_KEY_BYTES], word[4 + STORE_ACCOUNT_KEY_BYTES] = "bob";
 	int rc;
