@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/group_record.h"
 #include "store/record.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -121,13 +122,42 @@ repack_offer(const uint8_t *p, size_t len)
 	return store_record_unpack_offer(&o, p, len) == 0 ? store_record_pack_offer(&o, packed) : 0;
 }
 
+static size_t
+repack_group(const uint8_t *p, size_t len)
+{
+	struct store_group g;
+
+	return store_record_unpack_group(&g, p, len) == 0 ? store_record_pack_group(&g, packed) : 0;
+}
+
+static size_t
+repack_group_member(const uint8_t *p, size_t len)
+{
+	struct store_group_member m;
+
+	return store_record_unpack_group_member(&m, p, len) == 0
+		       ? store_record_pack_group_member(&m, packed)
+		       : 0;
+}
+
+static size_t
+repack_group_frame(const uint8_t *p, size_t len)
+{
+	struct store_group_frame f;
+
+	return store_record_unpack_group_frame(&f, p, len) == 0
+		       ? store_record_pack_group_frame(&f, packed)
+		       : 0;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static size_t (*const repack[])(const uint8_t *p, size_t len) = {
-		repack_u64,    repack_ref,    repack_account, repack_e2e,
-		repack_device, repack_friend, repack_answer,  repack_dept,
-		repack_member, repack_rule,   repack_app,     repack_offer,
+		repack_u64,    repack_ref,	    repack_account,	repack_e2e,
+		repack_device, repack_friend,	    repack_answer,	repack_dept,
+		repack_member, repack_rule,	    repack_app,		repack_offer,
+		repack_group,  repack_group_member, repack_group_frame,
 	};
 	size_t again;
 
