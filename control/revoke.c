@@ -380,6 +380,11 @@ revoke_begin(struct control *ctl, revoke_done_fn *done, void *arg)
 
 	if (!r)
 		return false;
+	if (!ctl->reader) { /* control ends: its next start finds the change unsettled */
+		if (done)
+			done(arg, CHQ_EUNAVAIL);
+		return true;
+	}
 	ctl->revokes.next = NULL;
 	r->op.job = revoke_job;
 	r->op.done = revoke_written;
