@@ -37,7 +37,7 @@
 #define CHQ_NAME_MAX	      256   /* bytes of a login or display name, with the NUL */
 #define CHQ_CONTACTS_MAX      131072
 #define CHQ_RECEIPT_WAIT_MS   110000 /* then a message has failed; a relay sees silence in 97 s */
-#define CHQ_GAP_WAIT_MS	      60000 /* so long a message waits for the one before it */
+#define CHQ_GAP_WAIT_MS	      60000  /* so long a message waits for the one before it */
 #define CHQ_HANDSHAKE_GOOD_MS UINT64_C(86400000)
 #define CHQ_OLD_SESSION_MS    30000
 
@@ -102,9 +102,9 @@ enum chq_event_type {
 	CHQ_EV_REPLACED,	/* a copy of this device has logged in elsewhere: stopped */
 	CHQ_EV_DEVICE_ENROLLED, /* device, data: name of a new device of the own account */
 	CHQ_EV_DEVICES,		/* err: answer to chq_client_fetch_devices() */
-	CHQ_EV_SERVER_MESSAGE,	/* message, data, len: text of the server itself, which it could read */
-	CHQ_EV_LOGGED_OUT,	/* answer to chq_client_logout() */
-	CHQ_EV_GROUPS,		/* the list of groups is there or has changed */
+	CHQ_EV_SERVER_MESSAGE, /* message, data, len: text of the server itself, which it could read */
+	CHQ_EV_LOGGED_OUT,     /* answer to chq_client_logout() */
+	CHQ_EV_GROUPS,	       /* the list of groups is there or has changed */
 	CHQ_EV_APP_UNKNOWN, /* as CHQ_EV_MESSAGE, of an application without handler: needs a newer client; no data,
 			     * len: its size; err: 0 if it is kept for one, else why it is not */
 	CHQ_EV_SEARCH,	     /* err: answer to chq_client_search() */
@@ -140,8 +140,8 @@ struct chq_event {
 	bool gap; /* what this device sent before it has not come, or not whole */
 	bool own; /* sent to @account by @device of our own account */
 	uint64_t message;
-	uint32_t group; /* of a message in one, and of its state; else 0 */
-	uint32_t order; /* of a message in a group: rises by one, the same for all members */
+	uint32_t group;	     /* of a message in one, and of its state; else 0 */
+	uint32_t order;	     /* of a message in a group: rises by one, the same for all members */
 	const uint8_t *data; /* valid until the next call of chq_client_next_event() */
 	size_t len;	     /* a NUL follows data[len - 1] */
 };
@@ -162,10 +162,10 @@ struct chq_contact {
 /* Whoever runs the server can read what is said in a group: that is to be shown. */
 struct chq_group {
 	uint32_t id;
-	char name[1025];	/* of a department: its path */
-	uint32_t department;	/* 0: made by hand */
-	uint32_t rights;	/* enum chq_group_right of proto/group_fmt.h, together */
-	uint32_t epoch;		/* of its key */
+	char name[1025];     /* of a department: its path */
+	uint32_t department; /* 0: made by hand */
+	uint32_t rights;     /* enum chq_group_right of proto/group_fmt.h, together */
+	uint32_t epoch;	     /* of its key */
 	uint32_t members, order;
 	uint64_t grant;
 };
