@@ -93,6 +93,7 @@ struct ctl_change {
 	struct store_app *app;		  /* the same */
 	void *invite;			  /* ctl_user_invite.c's; freed with the change */
 	struct ctl_left left;		  /* whose contact lists it has changed; freed with it */
+	unsigned mails;			  /* put into mailboxes, or taken out */
 	unsigned waiting, closed, failed; /* sessions being closed */
 };
 

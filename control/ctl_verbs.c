@@ -7,7 +7,7 @@
 static const struct ctl_verb *const tables[] = {
 	ctl_verbs_group, ctl_verbs_app,	   ctl_verbs_presence, ctl_verbs_status,  ctl_verbs_user,
 	ctl_verbs_dept,	 ctl_verbs_friend, ctl_verbs_policy,   ctl_verbs_session, ctl_verbs_limit,
-	ctl_verbs_audit, ctl_verbs_store,  ctl_verbs_conf,
+	ctl_verbs_audit, ctl_verbs_store,  ctl_verbs_conf,     ctl_verbs_msg,
 };
 
 ctl_handler_fn *

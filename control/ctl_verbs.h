@@ -13,7 +13,7 @@ struct ctl_verb {
 
 /* By file: ctl_status.c (conf too), ctl_user.c, ctl_dept.c … */
 extern const struct ctl_verb ctl_verbs_app[], ctl_verbs_presence[];
-extern const struct ctl_verb ctl_verbs_group[];
+extern const struct ctl_verb ctl_verbs_group[], ctl_verbs_msg[];
 extern const struct ctl_verb ctl_verbs_status[], ctl_verbs_user[], ctl_verbs_dept[],
 	ctl_verbs_friend[], ctl_verbs_policy[], ctl_verbs_session[], ctl_verbs_limit[],
 	ctl_verbs_audit[], ctl_verbs_store[], ctl_verbs_conf[];
@@ -35,5 +35,6 @@ ctl_handler_fn ctl_app_list, ctl_app_register, ctl_app_set, ctl_app_remove, ctl_
 ctl_handler_fn ctl_audit_tail, ctl_audit_verify, ctl_audit_export;
 ctl_handler_fn ctl_store_stat, ctl_store_verify, ctl_store_backup, ctl_store_gc, ctl_store_progress;
 ctl_handler_fn ctl_limit_show, ctl_limit_set;
+ctl_handler_fn ctl_msg_pending, ctl_msg_purge, ctl_msg_send;
 ctl_handler_fn ctl_group_list, ctl_group_show, ctl_group_members;
 ctl_handler_fn ctl_session_list, ctl_session_show, ctl_session_kick, ctl_user_sessions;

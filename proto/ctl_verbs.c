@@ -11,7 +11,7 @@
 static const struct chq_ctl_verb *const tables[] = {
 	chq_verbs_group,   chq_verbs_app,   chq_verbs_presence, chq_verbs_server,
 	chq_verbs_user,	   chq_verbs_dept,  chq_verbs_friend,	chq_verbs_policy,
-	chq_verbs_session, chq_verbs_audit, chq_verbs_store,
+	chq_verbs_session, chq_verbs_audit, chq_verbs_store,	chq_verbs_msg,
 };
 
 const struct chq_ctl_opt chq_opts_none[] = { { NULL, NULL, NULL, 0 } };

@@ -23,4 +23,4 @@ extern const struct chq_ctl_verb
 extern const struct chq_ctl_verb chq_verbs_user[], chq_verbs_dept[], chq_verbs_friend[],
 	chq_verbs_policy[], chq_verbs_session[], chq_verbs_audit[], chq_verbs_store[];
 extern const struct chq_ctl_verb chq_verbs_app[], chq_verbs_presence[];
-extern const struct chq_ctl_verb chq_verbs_group[];
+extern const struct chq_ctl_verb chq_verbs_group[], chq_verbs_msg[];

@@ -76,6 +76,20 @@ def receipts_wait_too(w, a, b):
         wait_for(lambda: waiting(w) == 0, 30, "it was taken")
 
 
+def the_server_speaks(w, b):
+    """Bob is here and reads it at once; then he is away, and reads it when he comes."""
+    w.site.ctl("msg", "send", "bob", secret="the server rests at noon\n")
+    with w.tap.fact("what an operator says is shown as from the server"):
+        wait_for(lambda: any("server says (not sealed): the server rests at noon" in n for n in b.notes()), 10, "shown")
+    assert b.leave() == 0
+    w.site.ctl("msg", "send", "bob", secret="and is back at one\n")
+    w.tap.ok(w.site.ctl("msg", "pending", "bob")["mailboxes"][0]["messages"] == 1, "to who is away it waits")
+    b.chat("alice")
+    with w.tap.fact("until he comes"):
+        wait_for(lambda: any("and is back at one" in n for n in b.notes()), 10, "shown")
+        wait_for(lambda: waiting(w) == 0, 10, "it was acknowledged")
+
+
 def main(w):
     w.build(2)
     a = w.keep(Person.make(w.site, w.net.c[0], "alice", SERVER4))
@@ -88,6 +102,7 @@ def main(w):
     away(w, a, texts)
     comes(w, a, b, texts)
     receipts_wait_too(w, a, b)
+    the_server_speaks(w, b)
 
 
 harness.scenario(main)

@@ -490,6 +490,86 @@ the_answer_to_a_login_tells_what_waits(void **state)
 	protobuf_c_message_free_unpacked(reply, NULL);
 }
 
+/* The @i-th message of the server itself that was sent to the session; to be freed. */
+static Chasqui__FromServer *
+text_at(struct fixture *f, const struct fix_client *c, unsigned i)
+{
+	for (unsigned at = 0; at < f->frames; at++) {
+		const struct chq_dp_frame_tx *h = &f->frame[at].h;
+		Chasqui__FromServer *m = NULL;
+
+		if (h->ref.slot == c->ref.slot && h->ref.gen == c->ref.gen && h->flags == CHQ_F_HOP)
+			m = chq_ctrl_unpack_from_server(h->body, h->body_len, NULL);
+		if (m && m->body_case == CHASQUI__FROM_SERVER__BODY_SERVER_MESSAGE && i-- == 0)
+			return m;
+		chasqui__from_server__free_unpacked(m, NULL);
+	}
+	return NULL;
+}
+
+static const char *
+msg_send(struct fixture *f, const char *text)
+{
+	char line[2048];
+
+	snprintf(line, sizeof(line),
+		 "{\"noun\":\"msg\",\"verb\":\"send\",\"args\":[\"bob\"],"
+		 "\"opts\":{\"text\":\"%s\"}}\n",
+		 text);
+	return fixture_ctl(f, line);
+}
+
+static void
+what_an_operator_says_waits_and_is_pushed_until_it_is_acknowledged(void **state)
+{
+	struct fixture *f = *state;
+	struct scene s = scene(f);
+	Chasqui__FromServer *m;
+	char long_text[1100];
+
+	assert_non_null(strstr(msg_send(f, "the server rests at noon"), "\"devices\":1"));
+	come(f, &s.bob);
+	FIX_UNTIL(f, (m = text_at(f, &s.bob, 0)) != NULL);
+	assert_string_equal(m->server_message->text, "the server rests at noon");
+	assert_int_equal(m->server_message->number, 1);
+	assert_int_not_equal(m->server_message->message, 0);
+	chasqui__from_server__free_unpacked(m, NULL);
+	assert_non_null(strstr(msg_send(f, "and is back at one"), "\"ok\":true"));
+	FIX_UNTIL(f, f->ctl.count[COUNT_MAIL_SENT] == 2);
+	ack(f, &s.bob, 1, 2);
+	FIX_UNTIL(f, f->ctl.count[COUNT_MAIL_DELIVERED] == 2);
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	long_text[sizeof(long_text) - 1] = '\0';
+	assert_non_null(strstr(msg_send(f, long_text), "\"ok\":false"));
+	assert_non_null(strstr(msg_send(f, "two\\nlines"), "\"ok\":false"));
+}
+
+static const char *
+pending(struct fixture *f, const char *login)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "{\"noun\":\"msg\",\"verb\":\"pending\",\"args\":[\"%s\"]}\n",
+		 login);
+	return fixture_ctl(f, line);
+}
+
+static void
+what_waits_is_shown_and_deleted_by_operators(void **state)
+{
+	struct fixture *f = *state;
+	struct scene s = scene(f);
+
+	store(&s, 100, 3);
+	assert_non_null(strstr(pending(f, "bob"), "\"messages\":3"));
+	assert_non_null(strstr(pending(f, "alice"), "\"sent\":3"));
+	assert_non_null(strstr(fixture_ctl(f, "{\"noun\":\"msg\",\"verb\":\"purge\","
+					      "\"args\":[\"bob\"]}\n"),
+			       "\"deleted\":3"));
+	assert_int_equal(box(f, 1).messages, 0);
+	assert_non_null(strstr(pending(f, "alice"), "\"sent\":0"));
+}
+
 int
 main(void)
 {
@@ -509,6 +589,8 @@ main(void)
 		T(what_waits_for_a_device_goes_with_it),
 		T(what_is_too_old_goes_and_the_rest_stays),
 		T(the_answer_to_a_login_tells_what_waits),
+		T(what_an_operator_says_waits_and_is_pushed_until_it_is_acknowledged),
+		T(what_waits_is_shown_and_deleted_by_operators),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
