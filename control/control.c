@@ -72,7 +72,6 @@ control_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	presence_tick(ctl, now_ms);
 	push_tick(ctl, now_ms);
 	groups_tick(ctl, now_ms);
 	revoke_tick(ctl, now_ms);
@@ -136,8 +135,8 @@ control_tables_init(struct control *ctl)
 	hello_cache_init(&ctl->hellos, HELLO_CACHE_MAX, ctl->timing.hello_keep_ms);
 	limits_init(&ctl->fail_account, account->count, account->per_ms, LIMIT_KEYS_MAX);
 	limits_init(&ctl->fail_address, address->count, address->per_ms, LIMIT_KEYS_MAX);
-	presence_init(&ctl->presence);
 	chq_list_init(&ctl->spread.jobs);
+	chq_map_init(&ctl->presence.persons);
 	return views_init(&ctl->views, ctl->epoch);
 }
 
@@ -288,6 +287,8 @@ control_start(struct control *ctl, struct event_base *base, const struct chq_sit
 	rc = control_tables_init(ctl);
 	if (!rc)
 		rc = spread_init(ctl);
+	if (!rc)
+		rc = presence_init(ctl);
 	if (!rc)
 		rc = loop_inbox_init(&ctl->inbox, base);
 	if (rc) {

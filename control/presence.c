@@ -1,5 +1,6 @@
 #include "control/presence.h"
 
+#include <event2/event.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -19,11 +20,18 @@ struct person {
 	uint64_t told_ms, due_ms; /* monotonic; told_ms 0: never */
 };
 
-void
-presence_init(struct presence *p)
+static void presence_due(evutil_socket_t fd, short what, void *arg);
+
+int
+presence_init(struct control *ctl)
 {
+	struct presence *p = &ctl->presence;
+
 	chq_map_init(&p->persons);
 	chq_list_init(&p->waiting);
+	p->timer_ms = UINT64_MAX;
+	p->timer = event_new(ctl->base, -1, 0, presence_due, ctl);
+	return p->timer ? CHQ_OK : CHQ_ENOMEM;
 }
 
 void
@@ -35,6 +43,9 @@ presence_deinit(struct presence *p)
 		free(one);
 	chq_map_deinit(&p->persons);
 	chq_list_init(&p->waiting);
+	if (p->timer)
+		event_free(p->timer);
+	p->timer = NULL;
 }
 
 static struct person *
@@ -169,6 +180,20 @@ person_tell(struct control *ctl, struct person *p, uint64_t now_ms)
 			      (unsigned long long)p->account, chq_errname(CHQ_ENOMEM));
 }
 
+/* Look again at the latest then. */
+static void
+presence_wake(struct control *ctl, uint64_t due_ms)
+{
+	uint64_t now_ms = control_now_ms(), wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+	struct timeval tv = { .tv_sec = (time_t)(wait_ms / 1000),
+			      .tv_usec = (suseconds_t)(wait_ms % 1000 * 1000) };
+
+	if (!ctl->presence.timer || due_ms >= ctl->presence.timer_ms)
+		return;
+	ctl->presence.timer_ms = due_ms;
+	event_add(ctl->presence.timer, &tv);
+}
+
 static void
 person_wait(struct control *ctl, struct person *p, uint64_t due_ms)
 {
@@ -177,6 +202,7 @@ person_wait(struct control *ctl, struct person *p, uint64_t due_ms)
 	else if (p->due_ms < due_ms)
 		return;
 	p->due_ms = due_ms;
+	presence_wake(ctl, due_ms);
 }
 
 /* Something may be another; others learn of it not before @gap_ms after the news before. */
@@ -218,12 +244,21 @@ presence_spread(struct control *ctl, uint64_t account)
 	person_rests(ctl, p);
 }
 
-void
-presence_tick(struct control *ctl, uint64_t now_ms)
+static void
+presence_due(evutil_socket_t fd, short what, void *arg)
 {
+	struct control *ctl = arg;
+	uint64_t now_ms = control_now_ms(), next_ms = UINT64_MAX;
+
+	(void)fd;
+	(void)what;
+	ctl->presence.timer_ms = UINT64_MAX;
 	CHQ_LIST_FOREACH_SAFE(it, after, &ctl->presence.waiting) {
 		struct person *p = CHQ_LIST_ENTRY(it, struct person, node);
 
+		/* One that is being told about is looked at when all are. */
+		if (p->due_ms > now_ms && p->due_ms < next_ms)
+			next_ms = p->due_ms;
 		if (p->due_ms > now_ms || p->spreading)
 			continue;
 		chq_list_del(&p->node);
@@ -232,6 +267,8 @@ presence_tick(struct control *ctl, uint64_t now_ms)
 		else if (!online_find(&ctl->sessions, p->account))
 			person_free(ctl, p);
 	}
+	if (next_ms != UINT64_MAX)
+		presence_wake(ctl, next_ms);
 }
 
 /* --- what changes it --- */

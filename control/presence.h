@@ -20,14 +20,18 @@
 
 struct control;
 
+struct event;
+
 struct presence {
 	struct chq_map persons;
 	struct chq_list waiting; /* those with news that are held back, or to be forgotten */
+	struct event *timer;	 /* when the first of these is due; NULL: control ends */
+	uint64_t timer_ms;
 };
 
-void presence_init(struct presence *p);
+/* Return: 0; CHQ_ENOMEM, with nothing to undo. */
+int presence_init(struct control *ctl);
 void presence_deinit(struct presence *p);
-void presence_tick(struct control *ctl, uint64_t now_ms);
 
 request_fn presence_set; /* StatusSet -> no body */
 
