@@ -12,7 +12,7 @@ const struct chq_ctl_verb chq_verbs_msg[] = {
 	{ "msg", "purge", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<login>",
 	  "delete what waits for a user's devices", chq_opts_none },
 	{ "msg", "send", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<login>",
-	  "tell a user something in the server's name, also if he is away; it is not sealed end to end", opts_send },
+	  "tell a user something in the server's name, also when away; it is not sealed", opts_send },
 
 	CHQ_VERBS_END,
 };
