@@ -289,6 +289,94 @@ chq_client_friend(struct chq_client *c, enum chq_friend_act act, uint64_t accoun
 	return ask(c, methods[act], &q.base, friend_reply, 0);
 }
 
+/* --- members of groups --- */
+
+static int
+take_members(struct chq_client *c, const Chasqui__GroupMembersPage *m)
+{
+	struct chq_member *list = calloc(m->n_member + 1, sizeof(*list));
+
+	if (!list)
+		return CHQ_ENOMEM;
+	for (size_t i = 0; i < m->n_member; i++) {
+		const Chasqui__GroupMember *from = m->member[i];
+
+		list[i].account = from->account;
+		list[i].rights = from->rights;
+		snprintf(list[i].login, sizeof(list[i].login), "%s", from->login);
+		snprintf(list[i].name, sizeof(list[i].name), "%s", from->display_name);
+	}
+	free(c->answers.member);
+	c->answers.member = list;
+	c->answers.n_members = m->n_member;
+	c->answers.members_next = m->next_cursor;
+	return CHQ_OK;
+}
+
+static void
+members_reply(struct chq_client *c, int err, const Chasqui__Response *r, uint64_t group)
+{
+	struct chq_event ev = { .type = CHQ_EV_MEMBERS, .err = error_of(err, r) };
+	Chasqui__GroupMembersPage *m;
+
+	ev.group = (uint32_t)group;
+	if (!ev.err) {
+		m = (Chasqui__GroupMembersPage *)chq_reply_body(
+			c, r, &chasqui__group_members_page__descriptor);
+		ev.err = m ? take_members(c, m) : CHQ_EMALFORMED;
+		if (m)
+			chasqui__group_members_page__free_unpacked(m, NULL);
+	}
+	chq_client_event(c, &ev);
+}
+
+int
+chq_client_fetch_members(struct chq_client *c, uint32_t group, uint64_t cursor)
+{
+	Chasqui__GroupMembersRequest q = CHASQUI__GROUP_MEMBERS_REQUEST__INIT;
+
+	q.group = group;
+	q.cursor = cursor;
+	return ask(c, CHASQUI__METHOD__METHOD_GROUP_MEMBERS, &q.base, members_reply, group);
+}
+
+size_t
+chq_client_members(const struct chq_client *c, const struct chq_member **out, uint64_t *next)
+{
+	*out = c->answers.member;
+	*next = c->answers.members_next;
+	return c->answers.n_members;
+}
+
+static void
+group_changed(struct chq_client *c, int err, const Chasqui__Response *r, uint64_t group)
+{
+	struct chq_event ev = { .type = CHQ_EV_GROUP_CHANGED, .err = error_of(err, r) };
+
+	ev.group = (uint32_t)group;
+	chq_client_event(c, &ev);
+}
+
+int
+chq_client_change_group(struct chq_client *c, uint32_t group, enum chq_group_act act,
+			uint64_t account, uint32_t rights, const char *name)
+{
+	static const Chasqui__GroupAct acts[] = {
+		[CHQ_GROUP_ACT_ADD] = CHASQUI__GROUP_ACT__GROUP_ADD,
+		[CHQ_GROUP_ACT_REMOVE] = CHASQUI__GROUP_ACT__GROUP_REMOVE,
+		[CHQ_GROUP_ACT_RIGHTS] = CHASQUI__GROUP_ACT__GROUP_RIGHTS,
+		[CHQ_GROUP_ACT_NAME] = CHASQUI__GROUP_ACT__GROUP_NAME,
+	};
+	Chasqui__GroupChange q = CHASQUI__GROUP_CHANGE__INIT;
+
+	q.group = group;
+	q.act = acts[act];
+	q.account = account;
+	q.rights = rights;
+	q.name = text(name);
+	return ask(c, CHASQUI__METHOD__METHOD_GROUP_CHANGE, &q.base, group_changed, group);
+}
+
 /* --- applications --- */
 
 static int
@@ -368,4 +456,5 @@ chq_answers_free(struct chq_client *c)
 	free(c->answers.found);
 	free(c->answers.department);
 	free(c->answers.app);
+	free(c->answers.member);
 }

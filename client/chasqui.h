@@ -120,6 +120,8 @@ enum chq_event_type {
 	CHQ_EV_DEVICE_OFFERED,	/* device, data: its name; it asks to be approved here */
 	CHQ_EV_DEVICE_APPROVED, /* device, err: answer to chq_client_approve_device() */
 	CHQ_EV_DEVICE_REVOKED,	/* device, err: answer to chq_client_revoke_device() */
+	CHQ_EV_MEMBERS,		/* group, err: answer to chq_client_fetch_members() */
+	CHQ_EV_GROUP_CHANGED,	/* group, err: answer to chq_client_change_group() */
 };
 
 /*
@@ -358,6 +360,35 @@ const char *chq_client_group_login(const struct chq_client *c, uint64_t account)
  */
 int chq_client_send_group(struct chq_client *c, uint32_t group, uint16_t app, const void *data,
 			  size_t len, uint64_t *id);
+
+struct chq_member {
+	uint64_t account;
+	char login[CHQ_NAME_MAX], name[CHQ_NAME_MAX];
+	uint32_t rights; /* enum chq_group_right */
+};
+
+/* Ask for a page of a group's members; CHQ_EV_MEMBERS follows. Return: 0; CHQ_EFULL; CHQ_ENOMEM. */
+int chq_client_fetch_members(struct chq_client *c, uint32_t group, uint64_t cursor);
+/* As last fetched; @next: the cursor of the page behind it, 0 = none. Return: how many. */
+size_t chq_client_members(const struct chq_client *c, const struct chq_member **out,
+			  uint64_t *next);
+
+enum chq_group_act {
+	CHQ_GROUP_ACT_ADD,    /* @account, with @rights; 0: those of all members */
+	CHQ_GROUP_ACT_REMOVE, /* @account; to leave needs no right */
+	CHQ_GROUP_ACT_RIGHTS, /* of @account, or with account 0 of all who have none of their own */
+	CHQ_GROUP_ACT_NAME,   /* @name; of a department's group "" is its path again */
+};
+
+/**
+ * chq_client_change_group() - change a group that one manages; who is in a department's is not changed here.
+ *
+ * CHQ_EV_GROUP_CHANGED follows, with err 0; CHQ_EDENIED: the right to manage is missing, it is a department's,
+ * or no group of ours; CHQ_ENOUSER: unknown or not visible, or no member; CHQ_EEXIST: a member already.
+ * Return: 0; CHQ_EFULL; CHQ_ETOOBIG; CHQ_ENOMEM.
+ */
+int chq_client_change_group(struct chq_client *c, uint32_t group, enum chq_group_act act,
+			    uint64_t account, uint32_t rights, const char *name);
 
 /* Ask the server for somebody's keys; CHQ_EV_PEER_KEYS follows. Return: 0; CHQ_EFULL; CHQ_ENOMEM. */
 int chq_client_fetch_keys(struct chq_client *c, uint64_t account);

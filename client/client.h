@@ -178,6 +178,9 @@ struct chq_answers {
 	uint64_t departments_next;
 	struct chq_app *app;
 	size_t n_apps;
+	struct chq_member *member;
+	size_t n_members;
+	uint64_t members_next;
 	struct chq_profile profile;
 	enum chq_presence status; /* that was set; 0: none */
 };

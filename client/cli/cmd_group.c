@@ -110,6 +110,199 @@ cmd_groups(struct cli *cli, int argc, char **argv)
 	return CLI_OK;
 }
 
+/* --- members --- */
+
+static void
+print_member(struct cli *cli, const struct chq_member *m, bool first)
+{
+	if (!cli->json) {
+		out_text(stdout, m->login, strlen(m->login));
+		fputs("  ", stdout);
+		out_text(stdout, m->name, strlen(m->name));
+		fputs("  may:", stdout);
+		print_rights(m->rights);
+		fputs(m->rights ? "\n" : " read\n", stdout);
+		return;
+	}
+	printf("%s{\"account\":%" PRIu64 ",\"login\":", first ? "" : ",", m->account);
+	out_json_string(stdout, m->login, strlen(m->login));
+	printf(",\"name\":");
+	out_json_string(stdout, m->name, strlen(m->name));
+	printf(",\"post\":%s,\"announce\":%s,\"manage\":%s}",
+	       m->rights & CHQ_GROUP_POST ? "true" : "false",
+	       m->rights & CHQ_GROUP_ANNOUNCE ? "true" : "false",
+	       m->rights & CHQ_GROUP_MANAGE ? "true" : "false");
+}
+
+/* One page of members. Return: exit code, the error was told. */
+static int
+members_page(struct cli *cli, uint32_t group, const struct chq_member **list, size_t *n,
+	     uint64_t *cursor)
+{
+	int code = cli_answer(cli, CHQ_EV_MEMBERS, chq_client_fetch_members(cli->c, group, *cursor),
+			      NULL);
+
+	if (!code)
+		*n = chq_client_members(cli->c, list, cursor);
+	return code;
+}
+
+static int
+show_members(struct cli *cli, uint32_t group)
+{
+	const struct chq_member *list;
+	uint64_t cursor = 0;
+	bool first = true;
+	size_t n;
+
+	do {
+		int code = members_page(cli, group, &list, &n, &cursor);
+
+		if (code)
+			return code;
+		if (cli->json && first)
+			printf("{\"ok\":true,\"data\":[");
+		for (size_t i = 0; i < n; i++, first = false)
+			print_member(cli, &list[i], first);
+	} while (cursor && n);
+	if (cli->json)
+		printf("]}\n");
+	return CLI_OK;
+}
+
+/* The account of a member's login. Return: exit code, the error was told. */
+static int
+member_account(struct cli *cli, uint32_t group, const char *login, uint64_t *account)
+{
+	const struct chq_member *list;
+	uint64_t cursor = 0;
+	size_t n;
+
+	do {
+		int code = members_page(cli, group, &list, &n, &cursor);
+
+		if (code)
+			return code;
+		for (size_t i = 0; i < n; i++) {
+			*account = list[i].account;
+			if (strcmp(list[i].login, login) == 0)
+				return CLI_OK;
+		}
+	} while (cursor && n);
+	return cli_error(cli, CLI_NOT_FOUND, CHQ_ENOUSER, "%s is no member", login);
+}
+
+/* post,announce,manage or none. Return: false if it is neither. */
+static bool
+take_rights(const char *text, uint32_t *rights)
+{
+	static const char *const names[] = { "post", "announce", "manage" };
+
+	*rights = 0;
+	if (strcmp(text, "none") == 0)
+		return true;
+	for (;;) {
+		size_t n = strcspn(text, ",");
+		int i = 0;
+
+		while (i < 3 && (strlen(names[i]) != n || memcmp(text, names[i], n) != 0))
+			i++;
+		if (i == 3)
+			return false;
+		*rights |= 1U << i;
+		if (text[n] == '\0')
+			return true;
+		text += n + 1;
+	}
+}
+
+enum group_word {
+	WORD_MEMBERS,
+	WORD_LEAVE,
+	WORD_ADD,
+	WORD_REMOVE,
+	WORD_RENAME,
+	WORD_RIGHTS,
+	WORDS
+};
+
+static const struct {
+	const char *name;
+	int args;
+	enum chq_group_act act;
+} words[WORDS] = {
+	[WORD_MEMBERS] = { "members", 2, 0 },
+	[WORD_LEAVE] = { "leave", 2, CHQ_GROUP_ACT_REMOVE },
+	[WORD_ADD] = { "add", 3, CHQ_GROUP_ACT_ADD },
+	[WORD_REMOVE] = { "remove", 3, CHQ_GROUP_ACT_REMOVE },
+	[WORD_RENAME] = { "rename", 3, CHQ_GROUP_ACT_NAME },
+	[WORD_RIGHTS] = { "rights", 4, CHQ_GROUP_ACT_RIGHTS },
+};
+
+/* Whom the words are about. Return: exit code, the error was told. */
+static int
+whom(struct cli *cli, enum group_word word, uint32_t group, char **argv, uint64_t *account)
+{
+	struct chq_self me;
+
+	switch (word) {
+	case WORD_LEAVE:
+		chq_client_self(cli->c, &me);
+		*account = me.account;
+		return CLI_OK;
+	case WORD_ADD: return cli_account(cli, argv[2], account);
+	case WORD_RIGHTS:
+		if (strcmp(argv[2], "*") == 0) /* all who have none of their own */
+			return CLI_OK;
+		return member_account(cli, group, argv[2], account);
+	case WORD_REMOVE: return member_account(cli, group, argv[2], account);
+	default: return CLI_OK;
+	}
+}
+
+static int
+change_group(struct cli *cli, enum group_word word, uint32_t group, char **argv, uint32_t rights)
+{
+	const char *name = word == WORD_RENAME ? argv[2] : NULL;
+	uint64_t account = 0;
+	int code = whom(cli, word, group, argv, &account);
+
+	if (!code)
+		code = cli_answer(cli, CHQ_EV_GROUP_CHANGED,
+				  chq_client_change_group(cli->c, group, words[word].act, account,
+							  rights, name),
+				  NULL);
+	if (!code)
+		fputs(cli->json ? "{\"ok\":true}\n" : "done\n", stdout);
+	return code;
+}
+
+int
+cmd_group(struct cli *cli, int argc, char **argv)
+{
+	uint32_t group, rights = 0;
+	int word = 0, code;
+
+	while (word < WORDS && (argc == 0 || strcmp(argv[0], words[word].name) != 0))
+		word++;
+	if (word == WORDS || argc != words[word].args || argv[1][0] != '#' ||
+	    (word == WORD_RIGHTS && !take_rights(argv[3], &rights)))
+		return cli_error(cli, CLI_USAGE, CHQ_EUSAGE,
+				 "usage: chasqui group members|leave '#GROUP', add|remove '#GROUP' "
+				 "NAME, rename '#GROUP' NEW, rights '#GROUP' NAME|'*' "
+				 "post,announce,manage|none");
+	code = cli_enter(cli);
+	if (!code)
+		code = cli_group(cli, argv[1] + 1, &group);
+	if (code)
+		return code;
+	if (word == WORD_MEMBERS)
+		return show_members(cli, group);
+	return change_group(cli, (enum group_word)word, group, argv, rights);
+}
+
+/* --- what is said --- */
+
 int
 cmd_announce(struct cli *cli, int argc, char **argv)
 {

@@ -22,6 +22,7 @@ static const struct command commands[] = {
 	{ "contacts", cmd_contacts, "", "list your contacts and who is online" },
 	{ "send", cmd_send, "NAME TEXT... | -", "send one message, to a person or to a '#GROUP'" },
 	{ "groups", cmd_groups, "", "list your groups and what you may do there" },
+	{ "group", cmd_group, "ACT '#GROUP' ...", "members, add, remove, rights, rename, leave" },
 	{ "announce", cmd_announce, "'#GROUP' TEXT...", "the same to a group, as an announcement" },
 	{ "listen", cmd_listen, "", "print messages as they come, one line each" },
 	{ "chat", cmd_chat, "NAME", "write and read with one person, or in a '#GROUP'" },

@@ -131,6 +131,39 @@ def rights(w, m, said):
     return said + 3
 
 
+def managed(w, m, oscar):
+    """A group made by hand: u1 manages it, u2 is in it, oscar is not."""
+    site, boss, member = w.site, m[0], m[1]
+    site.ctl("group", "create", "Trip")
+    site.ctl("group", "add", "Trip", "u1", "--rights=post,announce,manage")
+    site.ctl("group", "add", "Trip", "u2")
+    site.befriend("u1", "oscar")
+    for p in (boss, member):
+        p.leave()
+
+    def code(p, *words):
+        return p.run("group", *words)[0]
+
+    def rights(who):
+        answer = boss.run("group", "members", "#Trip")[1]
+        return next(([r for r in ("post", "announce", "manage") if x[r]] for x in answer["data"] if x["login"] == who), None)
+
+    w.tap.ok(code(member, "add", "#Trip", "u3") in (4, 6) and code(member, "remove", "#Trip", "u1") == 6
+             and code(member, "rights", "#Trip", "u2", "manage") == 6 and code(member, "rename", "#Trip", "Ours") == 6,
+             "who may not manage a group can neither invite, put out, give rights nor rename")  # fmt: skip
+    w.tap.ok(rights("u2") == ["post"] and rights("oscar") is None, "and nothing has changed")
+    w.tap.ok(code(boss, "add", "#Trip", "oscar") == 0 and rights("oscar") == ["post"], "who manages it invites")
+    w.tap.ok(code(boss, "add", "#Trip", "oscar") == 5, "… nobody twice")
+    w.tap.ok(code(boss, "rights", "#Trip", "oscar", "post,manage") == 0 and rights("oscar") == ["post", "manage"], "gives rights")
+    w.tap.ok(code(oscar, "rename", "#Trip", "Tour") == 0 and code(boss, "members", "#Tour") == 0,
+             "whoever was given them uses them")
+    w.tap.ok(code(boss, "remove", "#Tour", "oscar") == 0 and code(oscar, "members", "#Tour") == 4, "puts out")
+    w.tap.ok(code(member, "leave", "#Tour") == 0 and code(member, "members", "#Tour") == 4, "and everyone may leave")
+    w.tap.ok(code(boss, "add", "#Sales", "oscar") == 6, "who is in a department's group is the department's matter")
+    for p in (boss, member):
+        p.chat(GROUP)
+
+
 def killed(w, m, said):
     """Nobody may lose a line or hear one twice."""
     before = [len(p.heard()) for p in m]
@@ -177,6 +210,7 @@ def main(w):
     said = leaves(w, m, oscar, said)
     said = absent(w, m, said)
     said = rights(w, m, said)
+    managed(w, m, oscar)
     killed(w, m, said)
     w.tap.ok(site.dataplane.alive() and site.control.alive(), "both daemons live")
 

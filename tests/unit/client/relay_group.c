@@ -1,5 +1,6 @@
 #include "tests/unit/client/relay_group.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -144,6 +145,47 @@ key(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 	chasqui__group_key_request__free_unpacked(m, NULL);
 }
 
+static void
+members(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
+{
+	Chasqui__GroupMembersRequest *m = (Chasqui__GroupMembersRequest *)chq_ctrl_unpack(
+		&chasqui__group_members_request__descriptor, q->body.data, q->body.len, NULL);
+	Chasqui__GroupMembersPage page = CHASQUI__GROUP_MEMBERS_PAGE__INIT;
+	Chasqui__GroupMember one = CHASQUI__GROUP_MEMBER__INIT, *list[1] = { &one };
+	char login[] = "zoe", name[] = "Zoe";
+
+	assert_non_null(m);
+	assert_int_equal(m->group, RELAY_GROUP);
+	one.account = 100 + m->cursor; /* one a page, two pages */
+	one.rights = CHQ_GROUP_POST;
+	one.login = login;
+	one.display_name = name;
+	page.member = list;
+	page.n_member = 1;
+	page.next_cursor = m->cursor ? 0 : 1;
+	answer(s, x, q, CHASQUI__CODE__OK, &page.base);
+	chasqui__group_members_request__free_unpacked(m, NULL);
+}
+
+static void
+change(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
+{
+	Chasqui__GroupChange *m = (Chasqui__GroupChange *)chq_ctrl_unpack(
+		&chasqui__group_change__descriptor, q->body.data, q->body.len, NULL);
+	Chasqui__GroupChanged reply = CHASQUI__GROUP_CHANGED__INIT;
+	bool may = relay_group.rights[x->account] & CHQ_GROUP_MANAGE;
+
+	assert_non_null(m);
+	relay_group.changed.act = m->act;
+	relay_group.changed.account = m->account;
+	relay_group.changed.rights = m->rights;
+	snprintf(relay_group.changed.name, sizeof(relay_group.changed.name), "%s", m->name);
+	reply.epoch = relay_group.epoch;
+	answer(s, x, q, may ? CHASQUI__CODE__OK : CHASQUI__CODE__E_DENIED,
+	       may ? &reply.base : NULL);
+	chasqui__group_change__free_unpacked(m, NULL);
+}
+
 bool
 relay_group_request(struct sim *s, struct sim_session *x, const Chasqui__Request *q)
 {
@@ -153,6 +195,10 @@ relay_group_request(struct sim *s, struct sim_session *x, const Chasqui__Request
 		list(s, x, q);
 	else if (q->method == CHASQUI__METHOD__METHOD_GROUP_KEY)
 		key(s, x, q);
+	else if (q->method == CHASQUI__METHOD__METHOD_GROUP_MEMBERS)
+		members(s, x, q);
+	else if (q->method == CHASQUI__METHOD__METHOD_GROUP_CHANGE)
+		change(s, x, q);
 	else
 		return false;
 	return true;

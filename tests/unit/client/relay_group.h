@@ -14,6 +14,12 @@ struct relay_group {
 	uint64_t sent_ms[SIM_CLIENTS];
 	uint32_t first; /* orders before it are not kept */
 	int keys_given, refused;
+	struct {
+		int act;
+		uint64_t account;
+		uint32_t rights;
+		char name[64];
+	} changed;	/* what was asked for last */
 	uint32_t alter; /* this order is delivered with a flipped bit */
 	struct {
 		uint64_t from, message;

@@ -309,6 +309,64 @@ what_is_not_wanted_now_comes_later(void **state)
 	sim_free(s);
 }
 
+/* The last event of that type that the client had; its error. */
+static int
+answer_of(struct sim *s, int i, enum chq_event_type type)
+{
+	int before = s->client[i].events[type];
+
+	for (int n = 0; n < 50 && s->client[i].events[type] == before; n++)
+		until(s, NULL, 100);
+	assert_int_equal(s->client[i].events[type], before + 1);
+	return s->client[i].last[type].err;
+}
+
+static void
+members_come_in_pages(void **state)
+{
+	struct sim *s = together();
+	const struct chq_member *list;
+	uint64_t next = 0;
+
+	(void)state;
+	for (uint64_t page = 0; page < 2; page++) {
+		assert_int_equal(chq_client_fetch_members(s->client[0].c, RELAY_GROUP, next), 0);
+		assert_int_equal(answer_of(s, 0, CHQ_EV_MEMBERS), 0);
+		assert_int_equal(chq_client_members(s->client[0].c, &list, &next), 1);
+		assert_int_equal(list[0].account, 100 + page);
+		assert_string_equal(list[0].login, "zoe");
+		assert_int_equal(list[0].rights, CHQ_GROUP_POST);
+	}
+	assert_int_equal(next, 0);
+	sim_free(s);
+}
+
+static void
+who_manages_changes_a_group_and_others_are_denied(void **state)
+{
+	static const enum chq_group_act acts[] = { CHQ_GROUP_ACT_ADD, CHQ_GROUP_ACT_REMOVE,
+						   CHQ_GROUP_ACT_RIGHTS, CHQ_GROUP_ACT_NAME };
+	struct sim *s = together();
+
+	(void)state;
+	relay_group.rights[0] = CHQ_GROUP_MANAGE;
+	for (int i = 0; i < 4; i++) {
+		for (int who = 0; who < 2; who++) {
+			assert_int_equal(chq_client_change_group(s->client[who].c, RELAY_GROUP,
+								 acts[i], 77, CHQ_GROUP_POST,
+								 "Team"),
+					 0);
+			assert_int_equal(answer_of(s, who, CHQ_EV_GROUP_CHANGED),
+					 who == 0 ? 0 : CHQ_EDENIED);
+			assert_int_equal(relay_group.changed.act, i + 1);
+			assert_int_equal(relay_group.changed.account, 77);
+			assert_int_equal(relay_group.changed.rights, CHQ_GROUP_POST);
+			assert_string_equal(relay_group.changed.name, "Team");
+		}
+	}
+	sim_free(s);
+}
+
 static int
 no_group(void **state)
 {
@@ -330,6 +388,8 @@ main(void)
 		WITH_GROUP(a_long_message_comes_whole_over_a_bad_network),
 		WITH_GROUP(what_was_altered_or_is_not_kept_is_told_as_a_gap),
 		WITH_GROUP(what_is_not_wanted_now_comes_later),
+		WITH_GROUP(members_come_in_pages),
+		WITH_GROUP(who_manages_changes_a_group_and_others_are_denied),
 	};
 
 	return cmocka_run_group_tests(tests, sim_group_setup, sim_group_teardown);
