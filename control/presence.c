@@ -15,6 +15,7 @@ struct person {
 	struct chq_list node; /* in presence.waiting */
 	bool invisible;
 	bool spreading;		  /* others are being told */
+	bool ahead;		  /* somebody has read what was not told yet */
 	Chasqui__Status told;	  /* last */
 	Chasqui__Status noted;	  /* in the log of views */
 	uint64_t told_ms, due_ms; /* monotonic; told_ms 0: never */
@@ -126,13 +127,26 @@ presence_own(const struct control *ctl, uint64_t account)
 		       : status;
 }
 
-Chasqui__Status
-presence_status(const struct control *ctl, uint64_t account)
+/* How others are to see it. */
+static Chasqui__Status
+shown_status(const struct control *ctl, uint64_t account)
 {
 	Chasqui__Status status = presence_own(ctl, account);
 
 	return status == CHASQUI__STATUS__STATUS_INVISIBLE ? CHASQUI__STATUS__STATUS_OFFLINE
 							   : status;
+}
+
+Chasqui__Status
+presence_status(const struct control *ctl, uint64_t account)
+{
+	struct person *p = person_find(ctl, account);
+	Chasqui__Status status = shown_status(ctl, account);
+
+	/* Who reads this knows more than was told: he must hear of it, should it be as before by then. */
+	if (p && status != p->told)
+		p->ahead = true;
+	return status;
 }
 
 const char *
@@ -156,7 +170,7 @@ presence_where(const struct control *ctl, uint64_t account)
 	struct session *s;
 
 	if (!o || !ctl->conf->p2p.share_addresses ||
-	    presence_status(ctl, account) == CHASQUI__STATUS__STATUS_OFFLINE)
+	    shown_status(ctl, account) == CHASQUI__STATUS__STATUS_OFFLINE)
 		return NULL;
 	ONLINE_FOREACH(s, o)
 		if (s->state == SESSION_OPEN)
@@ -170,8 +184,9 @@ static void
 person_tell(struct control *ctl, struct person *p, uint64_t now_ms)
 {
 	chq_list_del(&p->node);
-	p->told = presence_status(ctl, p->account);
+	p->told = shown_status(ctl, p->account);
 	p->told_ms = now_ms;
+	p->ahead = false;
 	control_count(ctl, p->told == CHASQUI__STATUS__STATUS_OFFLINE ? COUNT_PRESENCE_OFFLINE
 								      : COUNT_PRESENCE_ONLINE);
 	p->spreading = spread_presence(ctl, p->account, p->told) == CHQ_OK;
@@ -209,13 +224,13 @@ person_wait(struct control *ctl, struct person *p, uint64_t due_ms)
 static void
 person_changed(struct control *ctl, struct person *p, unsigned gap_ms)
 {
-	Chasqui__Status status = presence_status(ctl, p->account);
+	Chasqui__Status status = shown_status(ctl, p->account);
 	uint64_t now_ms = control_now_ms();
 
 	if (status != p->noted)
 		view_changed(ctl, p->account);
 	p->noted = status;
-	if (p->spreading || status == p->told)
+	if (p->spreading || (status == p->told && !p->ahead))
 		return;
 	if (!p->told_ms || p->told_ms + gap_ms <= now_ms)
 		person_tell(ctl, p, now_ms);
@@ -262,7 +277,7 @@ presence_due(evutil_socket_t fd, short what, void *arg)
 		if (p->due_ms > now_ms || p->spreading)
 			continue;
 		chq_list_del(&p->node);
-		if (presence_status(ctl, p->account) != p->told)
+		if (p->ahead || shown_status(ctl, p->account) != p->told)
 			person_tell(ctl, p, now_ms);
 		else if (!online_find(&ctl->sessions, p->account))
 			person_free(ctl, p);
@@ -290,7 +305,7 @@ presence_found(struct control *ctl, uint64_t account)
 
 	(void)book_present_set(ctl->book, account, true);
 	if (p && p->told == CHASQUI__STATUS__STATUS_OFFLINE)
-		p->told = p->noted = presence_status(ctl, account);
+		p->told = p->noted = shown_status(ctl, account);
 }
 
 void

@@ -429,6 +429,29 @@ the_most_reachable_device_of_an_account_is_what_others_see(void **state)
 }
 
 static void
+a_list_read_between_two_news_is_put_right_by_the_next_one(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	Chasqui__ContactsPage *p;
+	Chasqui__Status shown;
+
+	f->ctl.timing.presence_ms = 500;
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &bob, 2, "bob");
+	client_event(f, &alice, CHQ_DP_EV_SILENT); /* nobody is told yet */
+	FIX_UNTIL(f, online_open(online_find(&f->ctl.sessions, ALICE)) == 0);
+	p = ask_list(f, &bob, 0, 0, false);
+	shown = row_of(p, ALICE)->status;
+	chasqui__contacts_page__free_unpacked(p, NULL);
+	client_online(f, &alice, 1, "alice"); /* back again before that */
+	for (unsigned i = 0; i < 1500; i++)
+		fixture_step(f);
+	assert_true(shown == CHASQUI__STATUS__STATUS_ONLINE ||
+		    client_presence(f, &bob, ALICE, CHASQUI__STATUS__STATUS_ONLINE) > 0);
+}
+
+static void
 many_changes_in_a_short_time_are_told_as_one(void **state)
 {
 	struct fixture *f = *state;
@@ -681,6 +704,7 @@ main(void)
 		T(a_change_while_the_dataplane_is_away_says_so_and_holds_when_it_is_back),
 		T(states_are_told_to_whom_the_rules_show_them_and_invisible_is_offline),
 		T(the_most_reachable_device_of_an_account_is_what_others_see),
+		T(a_list_read_between_two_news_is_put_right_by_the_next_one),
 		T(many_changes_in_a_short_time_are_told_as_one),
 		T(friendship_is_asked_of_whom_one_sees_and_of_nobody_else),
 		T(a_client_ends_a_friendship_for_both_and_neither_may_write),
