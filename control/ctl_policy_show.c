@@ -8,6 +8,7 @@
 #include "control/ctl_common.h"
 #include "control/ctl_policy.h"
 #include "control/ctl_verbs.h"
+#include "control/rights.h"
 #include "store/account.h"
 #include "store/dept.h"
 #include "store/reader.h"
@@ -165,6 +166,21 @@ struct check {
 	uint32_t names_all_managers; /* the first rule that does */
 };
 
+/* A department may stand in both sets of a rule. */
+static bool
+warned_last(const struct check *k, uint32_t rule, const char *text)
+{
+	for (size_t i = json_array_size(k->rows); i-- > 0;) {
+		const json_t *row = json_array_get(k->rows, i);
+
+		if (json_integer_value(json_object_get(row, "rule")) != rule)
+			return false;
+		if (!strcmp(json_string_value(json_object_get(row, "warning")), text))
+			return true;
+	}
+	return false;
+}
+
 static void __attribute__((format(printf, 3, 4)))
 warn(struct check *k, uint32_t rule, const char *fmt, ...)
 {
@@ -176,6 +192,8 @@ warn(struct check *k, uint32_t rule, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (warned_last(k, rule, text))
+		return;
 	json_array_append_new(k->rows,
 			      json_pack("{s:I, s:s}", "rule", (json_int_t)rule, "warning", text));
 }
@@ -305,28 +323,30 @@ struct explain {
 	struct store_txn *txn;
 	const struct book *b;
 	struct store_account a, o; /* who asks, and about whom */
+	unsigned rights;	   /* by rules and friendship */
 	char *text;
 };
 
-/* Why nothing can be allowed between the two, whatever rules say; NULL if it can. */
+/* Why no rule decides. */
 static const char *
-explain_bar(const struct explain *x)
+explain_without(const struct explain *x, bool allowed)
 {
+	if (allowed)
+		return "they are friends, and no rule speaks of them";
 	if (x->a.id == x->o.id)
 		return "both are the same user";
 	if (!book_account_known(x->b, x->a.id))
 		return "the first is disabled";
 	if (!book_account_known(x->b, x->o.id))
 		return "the second is disabled";
-	return NULL;
+	return "no rule speaks of them";
 }
 
 static int
 explain_right(struct explain *x, unsigned i, json_t *rows)
 {
-	bool allowed;
-	uint32_t id = book_explain(x->b, x->a.id, x->o.id, 1U << i, &allowed);
-	const char *bar = explain_bar(x);
+	bool by_rule, allowed = (x->rights & 1U << i) != 0;
+	uint32_t id = book_explain(x->b, x->a.id, x->o.id, 1U << i, &by_rule);
 	json_t *row = json_pack("{s:s, s:b}", "right", ctl_policy_right(i), "allowed", allowed);
 	struct store_rule r;
 	size_t bytes = 0;
@@ -346,7 +366,7 @@ explain_right(struct explain *x, unsigned i, json_t *rows)
 		json_object_update_new(row, rule);
 	} else {
 		json_object_set_new(row, "rule", json_null());
-		json_object_set_new(row, "note", json_string(bar ? bar : "no rule speaks of them"));
+		json_object_set_new(row, "note", json_string(explain_without(x, allowed)));
 	}
 	return rc;
 }
@@ -364,6 +384,9 @@ explain_fill(struct ctl_call *call, struct explain *x, json_t *rows, unsigned *a
 	if (rc)
 		return rc;
 	*arg = 2;
+	rc = people_rights(call->ctl, x->txn, x->a.id, x->o.id, &x->rights);
+	if (rc)
+		return rc;
 	x->text = malloc(SET_TEXT_MAX);
 	if (!x->text)
 		return CHQ_ENOMEM;

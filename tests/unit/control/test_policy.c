@@ -236,19 +236,44 @@ explain_names_the_rule_that_decides_each_right(void **state)
 	words_expect(f, "policy explain Dev-2 nobody", "ENOENT", "login");
 }
 
-/* `policy check` has a warning of a rule with these words in it. */
+static void
+explain_tells_of_friendship_which_rules_that_deny_beat(void **state)
+{
+	struct fixture *f = *state;
+
+	rules_of_the_paper(f);
+	words_ok(f, "friend request Marketing-1 Sales-1");
+	expect_explained(f, "policy explain Marketing-1 Sales-1", 3, false, 0);
+	words_ok(f, "friend confirm Sales-1 Marketing-1");
+	for (unsigned right = 0; right < BOOK_RIGHTS; right++)
+		expect_explained(f, "policy explain Marketing-1 Sales-1", right, true, 0);
+	words_ok(f, "policy add --subjects=tree(*) --objects=tree(*) --rights=message --deny");
+	expect_explained(f, "policy explain Marketing-1 Sales-1", 0, true, 0);
+	expect_explained(f, "policy explain Marketing-1 Sales-1", 3, false, 4);
+	words_ok(f, "policy remove 4");
+	words_ok(f, "user disable Sales-1");
+	expect_explained(f, "policy explain Marketing-1 Sales-1", 3, false, 0);
+}
+
+/* How often `policy check` says so of a rule. */
+static int
+warnings(struct fixture *f, json_int_t rule, const char *text)
+{
+	json_t *a = words_ask(f, "policy check"), *row;
+	size_t i;
+	int n = 0;
+
+	json_array_foreach(json_object_get(a, "data"), i, row)
+		n += json_integer_value(json_object_get(row, "rule")) == rule &&
+		     strstr(json_string_value(json_object_get(row, "warning")), text);
+	json_decref(a);
+	return n;
+}
+
 static bool
 warned(struct fixture *f, json_int_t rule, const char *text)
 {
-	json_t *a = words_ask(f, "policy check"), *row;
-	bool found = false;
-	size_t i;
-
-	json_array_foreach(json_object_get(a, "data"), i, row)
-		found |= json_integer_value(json_object_get(row, "rule")) == rule &&
-			 strstr(json_string_value(json_object_get(row, "warning")), text);
-	json_decref(a);
-	return found;
+	return warnings(f, rule, text) > 0;
 }
 
 static void
@@ -278,6 +303,10 @@ check_warns_of_what_is_odd_and_of_nothing_else(void **state)
 	assert_true(warned(f, 4, "account alice is disabled"));
 	words_ok(f, "policy add --subjects=tree(*) --objects=tree(*) --rights=all --deny");
 	assert_true(warned(f, 5, "hides everybody from everybody"));
+	words_ok(f, "dept add Company/Empty");
+	words_ok(f, "policy add --subjects=members(Company/Empty) --objects=members(Company/Empty) "
+		    "--rights=see");
+	assert_int_equal(warnings(f, 6, "Company/Empty has no members"), 1);
 	assert_true(warned(f, 1, "decides nothing"));
 	SEES(f, DEV_1, 0);
 }
@@ -294,6 +323,7 @@ main(void)
 		T(rules_are_listed_as_they_can_be_said_again),
 		T(what_is_no_rule_is_refused_with_its_reason),
 		T(explain_names_the_rule_that_decides_each_right),
+		T(explain_tells_of_friendship_which_rules_that_deny_beat),
 		T(check_warns_of_what_is_odd_and_of_nothing_else),
 	};
 	return cmocka_run_group_tests_name("control/policy", tests, NULL, NULL);
