@@ -103,7 +103,7 @@ read_args(const json_t *args, struct chq_ctl_request *req, struct chq_ctl_error 
 }
 
 static int
-read_opts(json_t *opts, struct chq_ctl_request *req, struct chq_ctl_error *e)
+read_opts(json_t *opts, bool readonly, struct chq_ctl_request *req, struct chq_ctl_error *e)
 {
 	const struct chq_ctl_opt *o;
 	bool instead = false;
@@ -121,6 +121,9 @@ read_opts(json_t *opts, struct chq_ctl_request *req, struct chq_ctl_error *e)
 		if (o->flags & CHQ_CTL_OPT_VALUE ? !json_is_string(value) : !json_is_true(value))
 			return chq_ctl_error_set(e, CHQ_EARGS, o->name, "--%s must be %s", o->name,
 						 o->flags & CHQ_CTL_OPT_VALUE ? "a text" : "true");
+		if (readonly && (o->flags & CHQ_CTL_OPT_ACT))
+			return chq_ctl_error_set(e, CHQ_EREADONLY, o->name,
+						 "--%s is refused on a read-only socket", o->name);
 		instead = instead || (o->flags & CHQ_CTL_OPT_INSTEAD);
 	}
 	for (o = req->verb->opts; o->name && !instead; o++) {
@@ -189,7 +192,7 @@ chq_ctl_request_parse(const char *line, size_t len, bool readonly, struct chq_ct
 	if (!err)
 		err = read_args(json_object_get(req->json, "args"), req, e);
 	if (!err)
-		err = read_opts(json_object_get(req->json, "opts"), req, e);
+		err = read_opts(json_object_get(req->json, "opts"), readonly, req, e);
 	return err;
 }
 

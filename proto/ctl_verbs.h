@@ -25,6 +25,7 @@ enum chq_ctl_opt_flag {
 	CHQ_CTL_OPT_SECRET = 2,	 /* only by stdin, never in argv, never logged or audited */
 	CHQ_CTL_OPT_NEEDED = 4,	 /* the request is refused without it */
 	CHQ_CTL_OPT_INSTEAD = 8, /* with it, the needed ones may be left out */
+	CHQ_CTL_OPT_ACT = 16,	 /* not for those who may only look */
 };
 
 struct chq_ctl_opt {

@@ -26,7 +26,7 @@ static const struct chq_ctl_opt opts_import[] = {
 
 static const struct chq_ctl_opt opts_export[] = {
 	{ "format",   "FORMAT", "csv (default) or jsonl", VALUE },
-	{ "with-hashes", NULL,  "with the hashes of passwords", 0 },
+	{ "with-hashes", NULL,  "with the hashes of passwords", CHQ_CTL_OPT_ACT },
 	{ "cursor",   "CURSOR", "go on behind the last page's cursor", VALUE },
 	{ NULL, NULL, NULL, 0 },
 };

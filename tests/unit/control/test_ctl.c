@@ -523,6 +523,28 @@ the_read_only_socket_refuses_every_change_and_answers_the_rest(void **state)
 }
 
 static void
+who_may_only_look_is_told_no_hash_of_a_password(void **state)
+{
+	static const char ask[] = "{\"noun\":\"user\",\"verb\":\"export\","
+				  "\"opts\":{\"with-hashes\":true}}\n";
+	struct fixture *f = *state;
+	char buf[65536];
+	int fd = ctl_connect_reading(f);
+	bool closed;
+
+	assert_int_equal(send(fd, ask, strlen(ask), 0), strlen(ask));
+	assert_int_equal(ctl_lines(f, fd, 1, buf, sizeof(buf), &closed), 1);
+	assert_non_null(strstr(buf, "\"EREADONLY\""));
+	assert_null(strstr(buf, "argon2"));
+	close(fd);
+	fd = ctl_connect(f);
+	assert_int_equal(send(fd, ask, strlen(ask), 0), strlen(ask));
+	assert_int_equal(ctl_lines(f, fd, 1, buf, sizeof(buf), &closed), 1);
+	assert_non_null(strstr(buf, "argon2"));
+	close(fd);
+}
+
+static void
 those_who_look_take_no_place_from_those_who_act(void **state)
 {
 	struct fixture *f = *state;
@@ -596,6 +618,7 @@ main(void)
 		T(nobody_is_made_his_own_friend_and_the_answer_says_why),
 		T(pages_of_users_and_friends_hold_each_once),
 		T(the_read_only_socket_refuses_every_change_and_answers_the_rest),
+		T(who_may_only_look_is_told_no_hash_of_a_password),
 		T(those_who_look_take_no_place_from_those_who_act),
 		T(the_socket_is_for_owner_and_group_alone),
 		T(a_path_that_is_no_socket_or_is_served_is_left_alone),
