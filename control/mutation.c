@@ -6,7 +6,9 @@
 #include "base/err.h"
 #include "control/control.h"
 #include "control/dp_send.h"
+#include "store/account.h"
 #include "store/answer.h"
+#include "store/device.h"
 
 #define MUTATION_AHEAD_MS CHQ_MS_PER_DAY
 
@@ -22,6 +24,23 @@ mutation_reply(struct mutation *m, const ProtobufCMessage *body)
 	return CHQ_OK;
 }
 
+/* Since it asked, its account may have been disabled, or the device revoked. Return: 0; CHQ_EDENIED. */
+static int
+mutation_allowed(struct store_txn *txn, const struct mutation *m)
+{
+	struct store_account a;
+	struct store_device d;
+	int rc = store_account_get(txn, m->account, &a);
+
+	if (rc == CHQ_ENOENT || (!rc && a.disabled))
+		return CHQ_EDENIED;
+	if (!rc)
+		rc = store_device_get(txn, m->account, m->device, &d);
+	if (rc == CHQ_ENOENT) /* logged in by password without being enrolled */
+		return CHQ_OK;
+	return !rc && d.revoked ? CHQ_EDENIED : rc;
+}
+
 static int
 mutation_job(struct store_txn *txn, struct write_op *op)
 {
@@ -30,6 +49,9 @@ mutation_job(struct store_txn *txn, struct write_op *op)
 
 	m->again = rc == CHQ_OK;
 	if (rc != CHQ_ENOENT)
+		return rc;
+	rc = mutation_allowed(txn, m);
+	if (rc)
 		return rc;
 	m->answer_len = 0;
 	m->result = (struct mutation_result){ 0 };

@@ -7,6 +7,9 @@
 #include "base/err.h"
 #include "proto/e2e_account.h"
 #include "proto/e2e_fmt.h"
+#include "store/account.h"
+#include "store/device.h"
+#include "store/writer.h"
 #include "tests/unit/control/fixture.h"
 
 /* Several devices of one account: how the second gets the account key, and how one is thrown out. */
@@ -216,6 +219,41 @@ a_revoked_device_has_no_session_and_is_in_no_list(void **state)
 	assert_int_equal(two.welcome.status, CHQ_WELCOME_DISABLED);
 }
 
+static int
+revoke_two(struct store_txn *txn, void *arg)
+{
+	(void)arg;
+	return store_device_revoke(txn, ALICE, 2);
+}
+
+static int
+disable_alice(struct store_txn *txn, void *arg)
+{
+	uint64_t now_ms = 1;
+
+	(void)arg;
+	return store_account_set_disabled(txn, ALICE, true, now_ms);
+}
+
+/* The store is ahead of the sessions for a moment: what was asked before is judged by the store. */
+static void
+what_was_asked_before_the_end_of_a_device_or_account_changes_nothing_after_it(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client one, two;
+	struct keys k;
+
+	keys_make(&k);
+	client_online(f, &one, 1, "alice");
+	client_online(f, &two, 2, "alice");
+	assert_int_equal(publish(f, &two, &k, 3), CHASQUI__CODE__OK);
+	assert_int_equal(store_write_sync(f->ctl.store, revoke_two, NULL), 0);
+	assert_int_equal(publish(f, &two, &k, 3), CHASQUI__CODE__E_DENIED);
+	assert_int_equal(publish(f, &one, &k, 1), CHASQUI__CODE__OK);
+	assert_int_equal(store_write_sync(f->ctl.store, disable_alice, NULL), 0);
+	assert_int_equal(publish(f, &one, &k, 1), CHASQUI__CODE__E_DENIED);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int
@@ -226,6 +264,7 @@ main(void)
 		T(an_offer_waits_for_a_device_that_comes_later),
 		T(what_is_not_offered_and_listed_exactly_is_not_approved),
 		T(a_revoked_device_has_no_session_and_is_in_no_list),
+		T(what_was_asked_before_the_end_of_a_device_or_account_changes_nothing_after_it),
 	};
 	return cmocka_run_group_tests_name("control/devices", tests, NULL, NULL);
 }
