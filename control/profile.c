@@ -41,7 +41,8 @@ profile_read(const struct control *ctl, struct store_txn *txn, uint64_t by, uint
 
 	if (!rc)
 		rc = store_account_get(txn, account, &p->account);
-	if (!rc)
+	/* Who is only found is so without his departments, as in what is found. */
+	if (!rc && (account == by || people_may(ctl, txn, by, account, BOOK_SEE) == CHQ_OK))
 		rc = store_member_roles(txn, account, role, &n);
 	for (size_t i = 0; i < n; i++)
 		p->dept[i] = role[i].dept;

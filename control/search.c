@@ -64,6 +64,9 @@ in_department(const struct search *q, uint64_t account)
 
 	if (!q->dept)
 		return true;
+	/* Of who is not seen by the rules no department is told, also not by its answer to this. */
+	if (!(book_rights(b, q->by.owner.id, account) & BOOK_SEE))
+		return false;
 	n = book_account_roles(b, account, role);
 	for (unsigned i = 0; i < n; i++)
 		for (uint32_t d = role[i].dept; d; d = book_dept_parent(b, d))
