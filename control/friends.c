@@ -10,6 +10,8 @@
 #include "store/account.h"
 #include "store/reader.h"
 
+#define FRIENDS_YOUNG_MS (7 * CHQ_MS_PER_DAY)
+
 static int
 friends_versions(struct store_txn *txn, uint64_t from, uint64_t to, struct friends_change *c)
 {
@@ -62,20 +64,36 @@ friends_confirm_job(struct store_txn *txn, uint64_t by, uint64_t asker, uint64_t
 	return friends_versions(txn, by, asker, c);
 }
 
+/*
+ * What one of two former friends was given is void: he gets a new sender epoch. Of those there are few, and
+ * two who make and end friendships all the time would come by one that they had before; so if this one is
+ * young, what was given to anybody towards either of them is void instead.
+ */
+static int
+friends_void(struct store_txn *txn, uint64_t account, const struct store_friend *f)
+{
+	uint64_t now_ms = chq_wall_ms();
+	uint32_t grant;
+	uint16_t sender;
+
+	if (f->since_ms > now_ms || now_ms - f->since_ms < FRIENDS_YOUNG_MS)
+		return store_account_next_grant_epoch(txn, account, &grant);
+	return store_account_next_sender_epoch(txn, account, &sender);
+}
+
 int
 friends_remove_job(struct store_txn *txn, uint64_t by, uint64_t peer, struct friends_change *c)
 {
 	struct store_friend f;
-	uint16_t epoch;
 	int rc = store_friend_get(txn, by, peer, &f);
 
 	*c = (struct friends_change){ .ended = !rc && f.state == STORE_FRIEND_MUTUAL };
 	if (!rc)
 		rc = store_friend_remove(txn, by, peer);
 	if (!rc && c->ended)
-		rc = store_account_next_sender_epoch(txn, by, &epoch);
+		rc = friends_void(txn, by, &f);
 	if (!rc && c->ended)
-		rc = store_account_next_sender_epoch(txn, peer, &epoch);
+		rc = friends_void(txn, peer, &f);
 	return rc ? rc : friends_versions(txn, by, peer, c);
 }
 
@@ -92,6 +110,11 @@ friends_tell(struct control *ctl, uint64_t from, uint64_t to, const struct frien
 	if (c->to_version) {
 		view_changed_for(ctl, to, from);
 		presence_contacts_changed(ctl, to);
+	}
+	if (c->ended) {
+		/* Lists hold grants to either. */
+		view_changed(ctl, from);
+		view_changed(ctl, to);
 	}
 	if (c->ended)
 		revoke_tell(ctl, both, 2, done, arg);
@@ -168,12 +191,21 @@ friends_request_effect(struct store_txn *txn, struct mutation *m)
 	return rc ? rc : friends_reply(m, peer, &c, friends_relation(&c));
 }
 
+/* Who is there and has nothing to do with the asking account is as who is not there. */
+static int
+friends_named_friend(struct store_txn *txn, const struct mutation *m, uint64_t *peer)
+{
+	int rc = friends_named(txn, (const Chasqui__FriendRequest *)m->body, peer);
+
+	return rc == CHQ_ENOUSER ? CHQ_ENOTFRIEND : rc;
+}
+
 static int
 friends_confirm_effect(struct store_txn *txn, struct mutation *m)
 {
 	struct friends_change c;
 	uint64_t peer;
-	int rc = friends_named(txn, (const Chasqui__FriendRequest *)m->body, &peer);
+	int rc = friends_named_friend(txn, m, &peer);
 
 	if (!rc)
 		rc = friends_confirm_job(txn, m->account, peer, m->now_ms, &c);
@@ -185,7 +217,7 @@ friends_remove_effect(struct store_txn *txn, struct mutation *m)
 {
 	struct friends_change c;
 	uint64_t peer;
-	int rc = friends_named(txn, (const Chasqui__FriendRequest *)m->body, &peer);
+	int rc = friends_named_friend(txn, m, &peer);
 
 	if (!rc)
 		rc = friends_remove_job(txn, m->account, peer, &c);

@@ -20,7 +20,7 @@ request_fn friends_remove;  /* FriendRequest -> FriendReply */
 struct friends_change {
 	enum store_friend_asked outcome;   /* of asking */
 	uint64_t from_version, to_version; /* of the contact lists; 0: nothing has changed */
-	bool ended;			   /* they were friends: both have a new sender epoch */
+	bool ended;			   /* they were friends: both have a new epoch */
 };
 
 /**

@@ -66,7 +66,7 @@ typedef void revoke_done_fn(void *arg, int rc);
 bool revoke_begin(struct control *ctl, revoke_done_fn *done, void *arg);
 
 /**
- * revoke_tell() - the sender epochs of some accounts are written already: tell the dataplane.
+ * revoke_tell() - new epochs of some accounts are written already: tell the dataplane.
  * @done: called once, also at once; may be NULL.
  */
 void revoke_tell(struct control *ctl, const uint64_t *accounts, size_t n, revoke_done_fn *done,

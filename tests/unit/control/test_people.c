@@ -530,6 +530,79 @@ a_client_ends_a_friendship_for_both_and_neither_may_write(void **state)
 	assert_int_equal(sees(f, &carol), 0);
 }
 
+static Chasqui__Code
+friend_named(struct fixture *f, struct fix_client *c, Chasqui__Method method, const char *login)
+{
+	Chasqui__FriendRequest m = CHASQUI__FRIEND_REQUEST__INIT;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s", login);
+	m.login = name;
+	return client_call(f, c, method, &m.base, NULL, NULL);
+}
+
+static void
+confirming_and_removing_say_nothing_of_who_is_there(void **state)
+{
+	static const Chasqui__Method methods[] = { CHASQUI__METHOD__METHOD_FRIEND_CONFIRM,
+						   CHASQUI__METHOD__METHOD_FRIEND_REMOVE,
+						   CHASQUI__METHOD__METHOD_FRIEND_REQUEST };
+	struct fixture *f = *state;
+	struct fix_client alice;
+
+	client_online(f, &alice, 1, "alice");
+	for (unsigned i = 0; i < 3; i++) {
+		Chasqui__Code nobody = friend_named(f, &alice, methods[i], "nobody");
+
+		assert_int_not_equal(nobody, CHASQUI__CODE__OK);
+		assert_int_equal(friend_named(f, &alice, methods[i], "carol"), nobody);
+		assert_int_equal(friend_named(f, &alice, methods[i], " "), nobody);
+		assert_int_equal(friend(f, &alice, methods[i], CAROL), nobody);
+		assert_int_equal(friend(f, &alice, methods[i], 99), nobody);
+		assert_int_equal(friend(f, &alice, methods[i], UINT64_C(1) << 48 | CAROL), nobody);
+	}
+}
+
+static struct store_account
+account_now(struct fixture *f, uint64_t id)
+{
+	struct store_account a;
+
+	assert_int_equal(store_account_read(f->ctl.reader, id, &a), 0);
+	return a;
+}
+
+static int
+old_friends(struct store_txn *txn, void *arg)
+{
+	enum store_friend_asked outcome;
+	int rc = store_friend_ask(txn, ALICE, CAROL, 1, &outcome);
+
+	(void)arg;
+	return rc ? rc : store_friend_confirm(txn, CAROL, ALICE, 1);
+}
+
+/* 2^14 friendships would bring one's sender epoch back, and with it what was taken away before. */
+static void
+only_the_end_of_an_old_friendship_takes_one_of_the_few_sender_epochs(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t alice = account_now(f, ALICE).sender_epoch;
+	uint32_t carol = account_now(f, CAROL).sender_epoch;
+
+	for (unsigned i = 0; i < 3; i++) {
+		words_ok(f, "friend request alice carol");
+		words_ok(f, "friend request carol alice");
+		words_ok(f, "friend remove alice carol");
+	}
+	assert_int_equal(account_now(f, ALICE).sender_epoch, alice);
+	assert_int_equal(account_now(f, CAROL).sender_epoch, carol);
+	assert_int_equal(store_write_sync(f->ctl.store, old_friends, NULL), 0);
+	words_ok(f, "friend remove alice carol");
+	assert_int_equal(account_now(f, ALICE).sender_epoch, alice + 1);
+	assert_int_equal(account_now(f, CAROL).sender_epoch, carol + 1);
+}
+
 /* --- departments, search --- */
 
 static void
@@ -614,6 +687,11 @@ search_finds_visible_people_by_login_words_and_number_the_best_first(void **stat
 	words_ok(f,
 		 "policy add --subjects=members(Dev) --objects=account(annhidden) --rights=search");
 	assert_string_equal(found(f, &alice, "annh", 0), "7");
+	/* Nor in which department he is. */
+	words_ok(f, "dept join Sales annhidden");
+	assert_string_equal(found(f, &alice, "annh", 0), "7");
+	assert_string_equal(found(f, &alice, "annh", 2), "");
+	assert_string_equal(found(f, &alice, "", 2), "");
 	assert_string_equal(found(f, &alice, "\xff\xfe", 0), "-");
 }
 
@@ -708,6 +786,8 @@ main(void)
 		T(many_changes_in_a_short_time_are_told_as_one),
 		T(friendship_is_asked_of_whom_one_sees_and_of_nobody_else),
 		T(a_client_ends_a_friendship_for_both_and_neither_may_write),
+		T(confirming_and_removing_say_nothing_of_who_is_there),
+		T(only_the_end_of_an_old_friendship_takes_one_of_the_few_sender_epochs),
 		T(departments_are_told_where_one_sees_somebody_with_those_above),
 		T(search_finds_visible_people_by_login_words_and_number_the_best_first),
 		T(queries_of_one_letter_are_limited),
