@@ -14,7 +14,7 @@
 
 /* Names of the files read, for the place of a fault that only the whole shows. names[0] stays NULL. */
 struct files {
-	char *names[CHQ_CONF_FILES_MAX + 2];
+	char *names[CHQ_CONF_FILES_MAX + 3];
 	unsigned count;
 };
 
@@ -122,6 +122,14 @@ reader_init(struct chq_conf_reader *r, const struct chq_conf_schema *schema, voi
 	return r->places ? 0 : fail(err, CHQ_ENOMEM, "out of memory");
 }
 
+static void
+reader_release(struct chq_conf_reader *r, struct files *files)
+{
+	for (unsigned i = 1; i <= files->count; i++)
+		free(files->names[i]);
+	free(r->places);
+}
+
 /* After the last file: the final checks, and all memory but the result's. */
 static int
 reader_finish(struct chq_conf_reader *r, struct files *files, int rc)
@@ -132,9 +140,7 @@ reader_finish(struct chq_conf_reader *r, struct files *files, int rc)
 		rc = check_whole(r, files);
 	if (rc)
 		chq_conf_free(r->schema, r->conf);
-	for (unsigned i = 1; i <= files->count; i++)
-		free(files->names[i]);
-	free(r->places);
+	reader_release(r, files);
 	return rc;
 }
 
@@ -153,9 +159,28 @@ chq_conf_parse(const struct chq_conf_schema *schema, const char *name, const cha
 	return reader_finish(&r, &files, rc);
 }
 
-/* The whole of a regular file, to be freed by the caller. */
-static int
-read_text(const char *path, char **text, size_t *len, struct chq_conf_error *err)
+int
+chq_conf_parse_part(const struct chq_conf_schema *schema, const char *name, const char *text,
+		    size_t len, void *conf, bool *set, struct chq_conf_error *err)
+{
+	struct files files = { .count = 0 };
+	struct chq_conf_reader r;
+	int rc = reader_init(&r, schema, conf, err);
+
+	if (!rc)
+		rc = apply_defaults(&r);
+	if (!rc)
+		rc = apply_file(&r, &files, name, text, len);
+	for (size_t i = 0; i < schema->count && !rc; i++)
+		set[i] = r.places[i].file != 0;
+	if (rc)
+		chq_conf_free(schema, conf);
+	reader_release(&r, &files);
+	return rc;
+}
+
+int
+chq_conf_read_text(const char *path, char **text, size_t *len, struct chq_conf_error *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
@@ -179,10 +204,12 @@ read_text(const char *path, char **text, size_t *len, struct chq_conf_error *err
 		close(fd);
 	if (rc) {
 		free(*text);
-		fail(err, rc, "%.200s: %s", path,
-		     rc == CHQ_EINVAL ? "not a regular file" : chq_strerror(rc));
+		*text = NULL;
+		return fail(err, rc, "%.200s: %s", path,
+			    rc == CHQ_EINVAL ? "not a regular file" : chq_strerror(rc));
 	}
-	return rc;
+	(*text)[*len] = '\0';
+	return CHQ_OK;
 }
 
 static int
@@ -190,7 +217,7 @@ read_and_apply(struct chq_conf_reader *r, struct files *files, const char *path)
 {
 	char *text;
 	size_t len;
-	int rc = read_text(path, &text, &len, r->err);
+	int rc = chq_conf_read_text(path, &text, &len, r->err);
 
 	if (rc)
 		return rc;
@@ -242,9 +269,41 @@ apply_dropins(struct chq_conf_reader *r, struct files *files, const char *path)
 	return rc;
 }
 
+/* Every key of the last file must be one of those that it may set. */
+static int
+check_over(struct chq_conf_reader *r, const struct files *files, const struct chq_conf_over *over)
+{
+	for (size_t i = 0; i < r->schema->count; i++) {
+		const struct chq_conf_place *at = &r->places[i];
+		const char *key = r->schema->keys[i].path;
+
+		if (at->file == files->count && !over->may(key))
+			return fail(r->err, CHQ_ECONF, "%.200s:%zu:%zu: %s: stands in %.200s alone",
+				    files->names[at->file], at->line, at->column, key,
+				    files->names[1]);
+	}
+	return CHQ_OK;
+}
+
+static int
+apply_over(struct chq_conf_reader *r, struct files *files, const struct chq_conf_over *over)
+{
+	unsigned before = files->count;
+	char path[4096];
+	int rc;
+
+	if (!over || !over->path(r->conf, path, sizeof(path)))
+		return CHQ_OK;
+	rc = over->text ? apply_file(r, files, path, over->text, strlen(over->text))
+			: read_and_apply(r, files, path);
+	if (rc == CHQ_ENOENT && !over->text)
+		return CHQ_OK;
+	return rc || files->count == before ? rc : check_over(r, files, over);
+}
+
 int
-chq_conf_load(const struct chq_conf_schema *schema, const char *path, void *conf,
-	      struct chq_conf_error *err)
+chq_conf_load_over(const struct chq_conf_schema *schema, const char *path,
+		   const struct chq_conf_over *over, void *conf, struct chq_conf_error *err)
 {
 	struct files files = { .count = 0 };
 	struct chq_conf_reader r;
@@ -256,5 +315,14 @@ chq_conf_load(const struct chq_conf_schema *schema, const char *path, void *conf
 		rc = read_and_apply(&r, &files, path);
 	if (!rc)
 		rc = apply_dropins(&r, &files, path);
+	if (!rc)
+		rc = apply_over(&r, &files, over);
 	return reader_finish(&r, &files, rc);
+}
+
+int
+chq_conf_load(const struct chq_conf_schema *schema, const char *path, void *conf,
+	      struct chq_conf_error *err)
+{
+	return chq_conf_load_over(schema, path, NULL, conf, err);
 }

@@ -103,6 +103,36 @@ int chq_conf_load(const struct chq_conf_schema *schema, const char *path, void *
 int chq_conf_parse(const struct chq_conf_schema *schema, const char *name, const char *text,
 		   size_t len, void *conf, struct chq_conf_error *err);
 
+/* What is read behind all files: a file whose place they say, of those keys that it may set. */
+struct chq_conf_over {
+	/* Its path; false: there is none. */
+	bool (*path)(const void *conf, char *out, size_t size);
+	bool (*may)(const char *key);
+	const char *
+		text; /* stands for its content, closed by NUL; NULL: it is read, and may be absent */
+};
+
+/**
+ * chq_conf_load_over() - chq_conf_load(), and @over behind all of it.
+ * Return: as there; @err names the file at fault.
+ */
+int chq_conf_load_over(const struct chq_conf_schema *schema, const char *path,
+		       const struct chq_conf_over *over, void *conf, struct chq_conf_error *err);
+
+/**
+ * chq_conf_parse_part() - chq_conf_parse() without the checks of the whole: a file that sets some keys.
+ * @set: one a key: whether the text sets it; the others have their defaults.
+ */
+int chq_conf_parse_part(const struct chq_conf_schema *schema, const char *name, const char *text,
+			size_t len, void *conf, bool *set, struct chq_conf_error *err);
+
+/**
+ * chq_conf_read_text() - a regular file of at most CHQ_CONF_FILE_MAX bytes.
+ * @text: closed by NUL, to be freed.
+ * Return: 0; the errno of reading; CHQ_EINVAL, CHQ_EFBIG; with @err filled.
+ */
+int chq_conf_read_text(const char *path, char **text, size_t *len, struct chq_conf_error *err);
+
 /* Free the strings and lists of a loaded @conf; a second call is harmless. */
 void chq_conf_free(const struct chq_conf_schema *schema, void *conf);
 
@@ -114,3 +144,6 @@ void chq_conf_print(const struct chq_conf_schema *schema, const void *conf, FILE
  * those that have their default commented out.
  */
 void chq_conf_print_commented(const struct chq_conf_schema *schema, const void *conf, FILE *out);
+
+/* Print a file of those keys that have a value in @values, one a key, as chq_conf_value_text() gives it. */
+void chq_conf_print_values(const struct chq_conf_schema *schema, char *const *values, FILE *out);

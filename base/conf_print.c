@@ -73,22 +73,21 @@ chq_conf_print(const struct chq_conf_schema *schema, const void *conf, FILE *out
 	}
 }
 
-/* A field as printed, to be freed; NULL without memory. */
-static char *
-value_text(const struct chq_conf_key *key, const void *conf)
+void
+chq_conf_print_values(const struct chq_conf_schema *schema, char *const *values, FILE *out)
 {
-	char *text = NULL;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
+	const char *before = "";
 
-	if (!f)
-		return NULL;
-	chq_conf_value_print(key, conf, f);
-	if (fclose(f) != 0) {
-		free(text);
-		return NULL;
+	for (size_t i = 0; i < schema->count; i++) {
+		const char *path = schema->keys[i].path;
+
+		if (!values[i])
+			continue;
+		print_sections(before, path, false, out);
+		indent(out, depth_of(path, strlen(path)));
+		fprintf(out, "%s: %s\n", last_word(path), values[i]);
+		before = path;
 	}
-	return text;
 }
 
 /* Whether a field has its default: compared as printed, so that 60s and 1min are the same. */
@@ -116,8 +115,8 @@ is_default(const struct chq_conf_key *key, const void *conf)
 
 	if (!key->fallback || chq_conf_parse(&schema, "default", "", 0, &field, &err) != 0)
 		return false;
-	now = value_text(key, conf);
-	then = value_text(&alone, &field);
+	now = chq_conf_value_text(key, conf);
+	then = chq_conf_value_text(&alone, &field);
 	same = now && then && strcmp(now, then) == 0;
 	free(now);
 	free(then);

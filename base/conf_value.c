@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -423,4 +424,20 @@ chq_conf_value_print(const struct chq_conf_key *key, const void *conf, FILE *out
 	case CHQ_CONF_NUMBERS: print_list(key, field, out); break;
 	case CHQ_CONF__COUNT: break;
 	}
+}
+
+char *
+chq_conf_value_text(const struct chq_conf_key *key, const void *conf)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	chq_conf_value_print(key, conf, f);
+	if (fclose(f) == 0)
+		return text;
+	free(text);
+	return NULL;
 }

@@ -33,3 +33,6 @@ void chq_conf_value_clear(const struct chq_conf_key *key, void *conf);
 
 /* Print a field as YAML on one line, in the largest unit that divides it. */
 void chq_conf_value_print(const struct chq_conf_key *key, const void *conf, FILE *out);
+
+/* The same as a text, to be freed; NULL without memory. */
+char *chq_conf_value_text(const struct chq_conf_key *key, const void *conf);

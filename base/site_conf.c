@@ -316,6 +316,47 @@ chq_site_conf_load(const char *path, struct chq_site_conf *conf, struct chq_conf
 	return chq_conf_load(&chq_site_schema, path, conf, err);
 }
 
+bool
+chq_site_overrides(const struct chq_site_conf *conf, char *out, size_t size)
+{
+	const char *slash = strrchr(conf->paths.store, '/');
+	int n;
+
+	if (!slash || slash == conf->paths.store)
+		return false;
+	n = snprintf(out, size, "%.*s/overrides.yaml", (int)(slash - conf->paths.store),
+		     conf->paths.store);
+	return n > 0 && (size_t)n < size;
+}
+
+bool
+chq_site_may_set(const char *key)
+{
+	static const char *const may[] = { "limits.",  "sessions.", "passwords.", "registration.",
+					   "grants.",  "p2p.",	    "friends.",	  "groups.",
+					   "mailbox.", "store.",    "audit.",	  "log.level" };
+
+	for (size_t i = 0; i < ARRAY_LEN(may); i++)
+		if (strncmp(key, may[i], strlen(may[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool
+overrides_path(const void *conf, char *out, size_t size)
+{
+	return chq_site_overrides(conf, out, size);
+}
+
+int
+chq_site_conf_load_over(const char *path, const char *text, struct chq_site_conf *conf,
+			struct chq_conf_error *err)
+{
+	const struct chq_conf_over over = { overrides_path, chq_site_may_set, text };
+
+	return chq_conf_load_over(&chq_site_schema, path, &over, conf, err);
+}
+
 int
 chq_site_conf_default(struct chq_site_conf *conf)
 {

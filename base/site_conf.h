@@ -141,6 +141,26 @@ extern const struct chq_conf_schema chq_site_schema;
 int chq_site_conf_load(const char *path, struct chq_site_conf *conf, struct chq_conf_error *err);
 
 /**
+ * chq_site_conf_load_over() - the same, and behind it what operators have set: what chasqui-control has.
+ * @text: stands for the content of that file; NULL: it is read. It may be absent.
+ * Return: as chq_conf_load_over().
+ */
+int chq_site_conf_load_over(const char *path, const char *text, struct chq_site_conf *conf,
+			    struct chq_conf_error *err);
+
+/**
+ * chq_site_overrides() - path of what operators have set: overrides.yaml beside paths.store.
+ * Return: false if that is too long, or has no folder above it.
+ */
+bool chq_site_overrides(const struct chq_site_conf *conf, char *out, size_t size);
+
+/*
+ * May operators set this key at run time? Not what the dataplane reads by itself, nor what says who may
+ * do what on this machine.
+ */
+bool chq_site_may_set(const char *key);
+
+/**
  * chq_site_conf_default() - all defaults, as an empty file gives them.
  * Return: 0; CHQ_ENOMEM.
  */

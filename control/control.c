@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "control/app.h"
 #include "control/book_load.h"
+#include "control/ctl_conf.h"
 #include "control/ctl_server.h"
 #include "control/ctl_task.h"
 #include "control/dp.h"
@@ -81,6 +82,7 @@ control_tick(evutil_socket_t fd, short what, void *arg)
 	apps_tick(ctl);
 	ctl_server_tick(ctl->ctl, now_ms);
 	ctl_store_tick(ctl, now_ms);
+	ctl_conf_tick(ctl, now_ms);
 	metrics_tick(ctl->metrics, now_ms);
 	control_book_tick(ctl, now_ms);
 }
@@ -342,6 +344,7 @@ control_stop(struct control *ctl)
 	apps_close(ctl);
 	groups_deinit(ctl);
 	ctl_server_free(ctl->ctl);
+	ctl_conf_forget(ctl);
 	views_deinit(&ctl->views);
 	loop_inbox_deinit(&ctl->inbox);
 	control_keys_wipe(&ctl->keys);

@@ -30,6 +30,7 @@
 
 struct apps;
 struct book;
+struct conf_stage;
 struct event;
 struct event_base;
 struct store;
@@ -76,6 +77,7 @@ struct control {
 	 * ctl_conf.c can take over what has changed. */
 	struct chq_site_conf *conf_live;
 	const char *conf_path;
+	struct conf_stage *conf_stage; /* ctl_conf_stage.c's; NULL: nothing is staged */
 	struct chq_conf_limits limits; /* the configuration's, or what `limit set` made of them */
 	struct control_timing timing;
 	struct control_keys keys;

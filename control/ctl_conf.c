@@ -36,8 +36,8 @@ static const char *const live_keys[] = {
 	"audit.keep",
 };
 
-static bool
-is_live(const char *path)
+bool
+ctl_conf_is_live(const char *path)
 {
 	for (size_t i = 0; i < ARRAY_LEN(live_keys); i++)
 		if (!strcmp(live_keys[i], path))
@@ -45,28 +45,11 @@ is_live(const char *path)
 	return false;
 }
 
-/* A value as the file would say it. To be freed; NULL without memory. */
-static char *
-value_text(const struct chq_conf_key *key, const void *conf)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
-
-	if (!f)
-		return NULL;
-	chq_conf_value_print(key, conf, f);
-	if (fclose(f) == 0)
-		return text;
-	free(text);
-	return NULL;
-}
-
 static bool
 differs(const struct chq_conf_key *key, const void *a, const void *b, char **was, char **is)
 {
-	*was = value_text(key, a);
-	*is = value_text(key, b);
+	*was = chq_conf_value_text(key, a);
+	*is = chq_conf_value_text(key, b);
 	if (*was && *is && strcmp(*was, *is) != 0)
 		return true;
 	free(*was);
@@ -74,21 +57,25 @@ differs(const struct chq_conf_key *key, const void *a, const void *b, char **was
 	return false;
 }
 
-/* Every key whose value differs, with what it takes to change it. */
+/* Every key whose value differs or is staged, with what it takes to change it. */
 static json_t *
-diff_rows(const struct chq_site_conf *running, const struct chq_site_conf *file)
+diff_rows(struct control *ctl, const struct chq_site_conf *file)
 {
-	json_t *rows = json_array();
-	char *was, *is;
+	json_t *rows = json_array(), *row;
 
 	for (size_t i = 0; i < chq_site_schema.count; i++) {
 		const struct chq_conf_key *key = &chq_site_schema.keys[i];
+		bool live = ctl_conf_is_live(key->path), other, staged;
+		char *was = chq_conf_value_text(key, ctl->conf);
+		char *is = chq_conf_value_text(key, file);
 
-		if (!differs(key, running, file, &was, &is))
-			continue;
-		json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s}", "key", key->path,
-						      "running", was, "file", is, "takes",
-						      is_live(key->path) ? "reload" : "restart"));
+		other = was && is && strcmp(was, is) != 0;
+		row = json_pack("{s:s, s:s*, s:s*, s:s}", "key", key->path, "running", was, "file",
+				is, "takes", live ? "reload" : "restart");
+		staged = ctl_conf_staged(ctl, i, row);
+		if (other || staged)
+			json_array_append(rows, row);
+		json_decref(row);
 		free(was);
 		free(is);
 	}
@@ -108,9 +95,8 @@ field_bytes(const struct chq_conf_key *key)
 	}
 }
 
-/* Take over what can be. Return: whether a limit of the dataplane is among it. */
-static bool
-take_over(struct control *ctl, const struct chq_site_conf *file)
+bool
+ctl_conf_take_over(struct control *ctl, const struct chq_site_conf *file)
 {
 	struct chq_site_conf *conf = ctl->conf_live;
 	const size_t limits = offsetof(struct chq_site_conf, limits);
@@ -121,7 +107,7 @@ take_over(struct control *ctl, const struct chq_site_conf *file)
 		const struct chq_conf_key *key = &chq_site_schema.keys[i];
 		size_t n = field_bytes(key);
 
-		if (!n || !is_live(key->path) || !differs(key, conf, file, &was, &is))
+		if (!n || !ctl_conf_is_live(key->path) || !differs(key, conf, file, &was, &is))
 			continue;
 		CHQ_LOG_WARN("conf-changed", "key=%s from=%s to=%s", key->path, CHQ_Q(was),
 			     CHQ_Q(is));
@@ -138,12 +124,12 @@ take_over(struct control *ctl, const struct chq_site_conf *file)
 	return limits_changed;
 }
 
-/* The file. Return: 0; codes of loading it, with @why. */
-static int
-load(struct control *ctl, struct chq_site_conf *file, struct chq_conf_error *why)
+int
+ctl_conf_load(struct control *ctl, const char *overrides, struct chq_site_conf *conf,
+	      struct chq_conf_error *why)
 {
 	if (ctl->conf_live && ctl->conf_path)
-		return chq_site_conf_load(ctl->conf_path, file, why);
+		return chq_site_conf_load_over(ctl->conf_path, overrides, conf, why);
 	snprintf(why->text, sizeof(why->text), "this server was started without a file");
 	return CHQ_EUNAVAIL;
 }
@@ -156,19 +142,25 @@ told(void *arg, const struct chq_dp_hdr *answer)
 	(void)answer;
 }
 
+void
+ctl_conf_tell(struct control *ctl, bool limits)
+{
+	if (limits && dp_link_up(&ctl->link))
+		dp_call_server(ctl, told, NULL);
+}
+
 int
 ctl_conf_reload(struct control *ctl)
 {
 	struct chq_conf_error why;
 	struct chq_site_conf file;
-	int rc = load(ctl, &file, &why);
+	int rc = ctl_conf_load(ctl, ctl_conf_trial(ctl), &file, &why);
 
 	if (rc) {
 		CHQ_LOG_ERROR("reload-refused", "why=%s", CHQ_Q(why.text));
 		return rc;
 	}
-	if (take_over(ctl, &file) && dp_link_up(&ctl->link))
-		dp_call_server(ctl, told, NULL);
+	ctl_conf_tell(ctl, ctl_conf_take_over(ctl, &file));
 	CHQ_LOG_INFO("reloaded", "");
 	chq_site_conf_free(&file);
 	return CHQ_OK;
@@ -176,10 +168,10 @@ ctl_conf_reload(struct control *ctl)
 
 /* Return: false if the call was refused. */
 static bool
-load_for(struct ctl_call *call, struct chq_site_conf *file)
+load_for(struct ctl_call *call, const char *overrides, struct chq_site_conf *file)
 {
 	struct chq_conf_error why;
-	int rc = load(call->ctl, file, &why);
+	int rc = ctl_conf_load(call->ctl, overrides, file, &why);
 
 	if (rc)
 		ctl_refuse(call, rc == CHQ_ENOENT ? CHQ_ECONF : rc, NULL, "%s", why.text);
@@ -191,46 +183,59 @@ conf_diff(struct ctl_call *call)
 {
 	struct chq_site_conf file;
 
-	if (!load_for(call, &file))
+	if (!load_for(call, NULL, &file))
 		return;
-	ctl_answer(call, diff_rows(call->ctl->conf, &file), NULL);
+	ctl_answer(call, diff_rows(call->ctl, &file), NULL);
 	chq_site_conf_free(&file);
 }
 
-/* The answer of the dataplane: what differs now is what takes a restart. */
-static void
-reload_done(void *arg, const struct chq_dp_hdr *answer)
-{
-	struct ctl_call *call = arg;
-	struct chq_site_conf file;
+/* A call that waits for the dataplane with its answer. */
+struct ending {
+	struct ctl_call *call;
+	json_t *data;
+};
 
-	if (!answer)
-		ctl_refuse(call, CHQ_EUNKNOWNRESULT, NULL,
+static void
+ended(void *arg, const struct chq_dp_hdr *answer)
+{
+	struct ending *e = arg;
+
+	if (answer) {
+		ctl_answer(e->call, e->data, NULL);
+	} else {
+		json_decref(e->data);
+		ctl_refuse(e->call, CHQ_EUNKNOWNRESULT, NULL,
 			   "the dataplane went away meanwhile; it will be told when it is back");
-	else if (load_for(call, &file)) {
-		ctl_answer(call, diff_rows(call->ctl->conf, &file), NULL);
-		chq_site_conf_free(&file);
 	}
+	free(e);
+}
+
+void
+ctl_conf_end(struct ctl_call *call, bool limits, json_t *data)
+{
+	struct control *ctl = call->ctl;
+	struct ending *e = limits && dp_link_up(&ctl->link) ? malloc(sizeof(*e)) : NULL;
+
+	if (e) {
+		*e = (struct ending){ call, data };
+		if (dp_call_server(ctl, ended, e) == 0)
+			return;
+		free(e);
+	}
+	ctl_answer(call, data, NULL);
 }
 
 static void
 conf_reload(struct ctl_call *call)
 {
-	struct control *ctl = call->ctl;
 	struct chq_site_conf file;
 	bool limits;
-	json_t *left;
 
-	if (!load_for(call, &file))
+	if (!load_for(call, ctl_conf_trial(call->ctl), &file))
 		return;
-	limits = take_over(ctl, &file);
-	left = diff_rows(ctl->conf, &file);
+	limits = ctl_conf_take_over(call->ctl, &file);
+	ctl_conf_end(call, limits, diff_rows(call->ctl, &file));
 	chq_site_conf_free(&file);
-	if (limits && dp_link_up(&ctl->link) && dp_call_server(ctl, reload_done, call) == 0) {
-		json_decref(left);
-		return;
-	}
-	ctl_answer(call, left, NULL);
 }
 
 /* --- log --- */
@@ -256,6 +261,9 @@ log_level(struct ctl_call *call)
 const struct ctl_verb ctl_verbs_conf[] = {
 	{ "conf", "diff", conf_diff },
 	{ "conf", "reload", conf_reload },
+	{ "conf", "set", ctl_conf_set },
+	{ "conf", "commit", ctl_conf_commit },
+	{ "conf", "rollback", ctl_conf_rollback },
 	{ "log", "level", log_level },
 	{ NULL, NULL, NULL },
 };

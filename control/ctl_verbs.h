@@ -22,6 +22,7 @@ extern const struct ctl_verb ctl_verbs_status[], ctl_verbs_user[], ctl_verbs_dep
  * ctl_policy.c, ctl_policy_show.c, ctl_session.c, ctl_limit.c, ctl_user_end.c, ctl_user_import.c, ctl_user_invite.c, ctl_user_set.c,
  * ctl_user_show.c. */
 ctl_handler_fn ctl_status_show, ctl_conf_show;
+ctl_handler_fn ctl_conf_set, ctl_conf_commit, ctl_conf_rollback;
 ctl_handler_fn ctl_user_add, ctl_user_list, ctl_user_show, ctl_user_disable, ctl_user_enable,
 	ctl_user_passwd, ctl_user_set, ctl_user_remove, ctl_user_import, ctl_user_export,
 	ctl_user_invite, ctl_user_invites, ctl_user_uninvite;

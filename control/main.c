@@ -190,7 +190,7 @@ static int
 load(const char *path, struct chq_site_conf *conf)
 {
 	struct chq_conf_error why;
-	int rc = chq_site_conf_load(path, conf, &why);
+	int rc = chq_site_conf_load_over(path, NULL, conf, &why);
 
 	if (rc)
 		fprintf(stderr, "chasqui-control: %s\n", why.text);

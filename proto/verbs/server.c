@@ -21,6 +21,11 @@ static const struct chq_ctl_opt opts_watch[] = {
 	{ NULL, NULL, NULL, 0 },
 };
 
+static const struct chq_ctl_opt opts_commit[] = {
+	{ "confirm",  "TIME",   "it goes back by itself unless committed again within, such as 60s", VALUE },
+	{ NULL, NULL, NULL, 0 },
+};
+
 static const struct chq_ctl_opt opts_check[] = {
 	{ "format",   "FORM",   "nagios (its exit status too), prometheus or json", VALUE },
 	{ NULL, NULL, NULL, 0 },
@@ -37,7 +42,14 @@ const struct chq_ctl_verb chq_verbs_server[] = {
 	{ "conf", "check", 0, 1, CHQ_CTL_READ, CHQ_CTL_LOCAL, "[file]",
 	  "check a configuration and print what is in effect", chq_opts_none },
 	{ "conf", "diff", 0, 0, CHQ_CTL_READ, CHQ_CTL_CONTROL, "",
-	  "what the file says otherwise than what runs, and what that takes", chq_opts_none },
+	  "what the files say otherwise than what runs, what it takes, what is staged", chq_opts_none },
+	{ "conf", "set", 1, 2, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<key> [value]",
+	  "stage a value for `conf commit`; without one, the file's", chq_opts_none },
+	{ "conf", "commit", 0, 0, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "",
+	  "check, keep and take over what is staged; list what takes a restart",
+	  opts_commit },
+	{ "conf", "rollback", 0, 0, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "",
+	  "forget what is staged or on trial; else undo the last commit", chq_opts_none },
 	{ "conf", "reload", 0, 0, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "",
 	  "take over from the file what can be; list what takes a restart", chq_opts_none },
 	{ "conf", "show", 0, 0, CHQ_CTL_READ, CHQ_CTL_CONTROL, "",

@@ -229,6 +229,51 @@ def configuration(w, op):
     op.code(OK, "the log's level is set", "log", "level", "info")
 
 
+def setting(w, op):
+    """Values set while the server runs: tried, killed, kept, undone."""
+    tap, site = w.tap, w.site
+
+    def frames():
+        return {r["limit"]: r["value"] for r in site.ctl("limit", "show")}["frames_per_second"]
+
+    def again(stop):
+        stop()
+        site.control.start()
+        site.wait_ready()
+        return frames()
+
+    was = frames()
+    op.code(USAGE, "conf set refuses what the file could not say", "conf", "set", "limits.frames_per_second", "many")
+    op.code(OK, "conf set stages a value", "conf", "set", "limits.frames_per_second", 321)
+    rows = {r["key"]: r for r in site.ctl("conf", "diff")}
+    tap.ok(rows["limits.frames_per_second"]["staged"] == "321" and rows["limits.frames_per_second"]["by_uid"] == 0
+           and frames() == was, "another operator sees it in conf diff, with who did it, not in force", rows)  # fmt: skip
+    op.code(OK, "conf commit tries it", "conf", "commit", "--confirm", "10min")
+    tried = frames()
+    tap.ok(tried == 321 and again(site.control.kill) == was, "killed on trial, the server starts with what was before", tried)
+    op.code(OK, "once more, for a second", "conf", "set", "limits.frames_per_second", 321)
+    op.code(OK, "and nobody confirms", "conf", "commit", "--confirm", "1s")
+    harness.wait_for(lambda: frames() == was, 10, "it goes back by itself")
+    for value in (321, 322):
+        op.run("conf", "set", "limits.frames_per_second", value)
+        op.run("conf", "commit", "--confirm", "10min")
+        op.code(OK, f"{value} is confirmed", "conf", "commit")
+    tap.ok(again(site.control.kill) == 322, "what was confirmed outlives kill -9")
+    out = op.code(OK, "conf check knows of it", "conf", "check")[1]
+    tap.ok("frames_per_second: 322" in out, "and says it", out)
+    op.code(OK, "conf rollback undoes the last commit", "conf", "rollback")
+    tap.ok(frames() == 321 and again(site.control.kill) == 321, "in force and after a restart")
+    rows = site.ctl("audit", "tail", "--verb", "conf rollback", "--limit", 1)
+    tap.ok(rows[0]["old"] == "limits.frames_per_second=322" and rows[0]["new"] == "limits.frames_per_second=321",
+           "recorded with old and new", rows)  # fmt: skip
+    own = f"{site.dir}/state/overrides.yaml"
+    with open(own, "a", encoding="utf-8") as f:
+        f.write("nonsense: 1\n")
+    err = op.code(FAILED, "a mistake in that file is refused", "conf", "check")[2]
+    tap.ok(own in err, "by its name", err)
+    os.unlink(own)
+
+
 def many(w, op):
     """Commands of a file, and typed ones."""
     file = f"{w.site.dir}/commands"
@@ -259,6 +304,7 @@ def main(w):
     figures(w, op)
     watch(w, op)
     configuration(w, op)
+    setting(w, op)
     many(w, op)
 
 

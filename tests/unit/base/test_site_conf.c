@@ -2,7 +2,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -99,6 +102,52 @@ settings_that_cannot_work_together_are_refused(void **state)
 	}
 }
 
+static void
+put(const char *name, const char *text)
+{
+	FILE *f = fopen(name, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void
+what_operators_set_wins_and_a_mistake_in_it_names_its_file(void **state)
+{
+	char dir[] = "/tmp/chasqui-over-XXXXXX", main_[64], own[64], text[160];
+	struct chq_conf_error err;
+	struct chq_site_conf c;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(main_, sizeof(main_), "%s/a.yaml", dir);
+	snprintf(own, sizeof(own), "%s/overrides.yaml", dir);
+	snprintf(text, sizeof(text), "limits: {notices_per_second: 7}\npaths: {store: %s/store}\n",
+		 dir);
+	put(main_, text);
+	assert_int_equal(chq_site_conf_load_over(main_, NULL, &c, &err), 0);
+	assert_int_equal(c.limits.notices_per_second, 7);
+	chq_site_conf_free(&c);
+	put(own, "limits: {notices_per_second: 8}\n");
+	assert_int_equal(chq_site_conf_load_over(main_, NULL, &c, &err), 0);
+	assert_int_equal(c.limits.notices_per_second, 8);
+	chq_site_conf_free(&c);
+	assert_int_equal(chq_site_conf_load_over(main_, "", &c, &err), 0);
+	assert_int_equal(c.limits.notices_per_second, 7);
+	chq_site_conf_free(&c);
+	put(own, "limits: {notices_per_second: x}\n");
+	assert_int_equal(chq_site_conf_load_over(main_, NULL, &c, &err), CHQ_ECONF);
+	assert_memory_equal(err.text, own, strlen(own));
+	put(own, "\nusers: {control: root}\n");
+	assert_int_equal(chq_site_conf_load_over(main_, NULL, &c, &err), CHQ_ECONF);
+	snprintf(text, sizeof(text), "%s:2:9: users.control: stands in %s alone", own, main_);
+	assert_string_equal(err.text, text);
+	unlink(own);
+	unlink(main_);
+	rmdir(dir);
+}
+
 int
 main(void)
 {
@@ -106,6 +155,7 @@ main(void)
 		cmocka_unit_test(the_defaults_are_those_that_the_documents_promise),
 		cmocka_unit_test(each_section_stands_together_and_has_documented_keys),
 		cmocka_unit_test(settings_that_cannot_work_together_are_refused),
+		cmocka_unit_test(what_operators_set_wins_and_a_mistake_in_it_names_its_file),
 	};
 
 	return cmocka_run_group_tests_name("base/site_conf", tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -163,7 +164,212 @@ the_log_level_is_set_and_recorded(void **state)
 	json_decref(a);
 }
 
+/* --- set, commit, rollback --- */
+
+static char own[160]; /* the operators' file */
+
+static int
+setup_own(void **state)
+{
+	int rc = setup(state);
+
+	snprintf(own, sizeof(own), "%s/overrides.yaml", ((struct fixture *)*state)->dir);
+	return rc;
+}
+
+/* What a server that starts now would have. */
+static uint32_t
+frames_at_start(void)
+{
+	struct chq_site_conf conf;
+	struct chq_conf_error why;
+	uint32_t n;
+
+	assert_int_equal(chq_site_conf_load_over(path, NULL, &conf, &why), 0);
+	n = conf.limits.frames_per_second;
+	chq_site_conf_free(&conf);
+	return n;
+}
+
+static void
+what_is_set_is_staged_and_shown_with_who_did_it(void **state)
+{
+	struct fixture *f = *state;
+	json_t *a, *row;
+
+	words_ok(f, "conf set limits.frames_per_second 77");
+	words_ok(f, "conf set passwords.threads 5");
+	assert_int_equal(f->conf.limits.frames_per_second, 200);
+	assert_int_not_equal(access(own, F_OK), 0);
+	a = words_ask(f, "conf diff");
+	assert_int_equal(json_array_size(json_object_get(a, "data")), 2);
+	row = row_of(json_object_get(a, "data"), "limits.frames_per_second");
+	assert_string_equal(json_string_value(json_object_get(row, "staged")), "77");
+	assert_int_equal(json_integer_value(json_object_get(row, "by_uid")), geteuid());
+	row = row_of(json_object_get(a, "data"), "passwords.threads");
+	assert_string_equal(json_string_value(json_object_get(row, "takes")), "commit and restart");
+	json_decref(a);
+	words_ok(f, "conf rollback");
+	a = words_ask(f, "conf diff");
+	assert_int_equal(json_array_size(json_object_get(a, "data")), 0);
+	json_decref(a);
+}
+
+static void
+what_a_file_could_not_say_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	json_t *a = words_ask(f, "conf set limits.burst 2");
+
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(a, "error"), "message")),
+		"limits.burst: \"2\": the unit is missing; one of ms, s, min, h, d is expected");
+	json_decref(a);
+	words_expect(f, "conf set limits.brust 2s", "EARGS", "key");
+	words_expect(f, "conf set limits {burst:~2s}", "EARGS", "key");
+	words_expect(f, "conf set limits.burst 2s\nlog:", "EARGS", "value");
+	words_expect(f, "conf set limits.burst 1d", "EARGS", "value");
+	words_expect(f, "conf set nothing", "EARGS", "key");
+	words_expect(f, "conf commit", "ENOENT", NULL);
+	words_expect(f, "conf rollback", "ENOENT", NULL);
+}
+
+static void
+what_decides_who_may_do_what_is_not_set_here(void **state)
+{
+	struct fixture *f = *state;
+
+	words_expect(f, "conf set users.dataplane root", "EARGS", "key");
+	words_expect(f, "conf set control.group users", "EARGS", "key");
+	words_expect(f, "conf set paths.store /tmp/x", "EARGS", "key");
+	words_expect(f, "conf set dataplane.workers 2", "EARGS", "key");
+}
+
+static void
+a_commit_is_in_force_kept_and_recorded_with_old_and_new(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+	json_t *a, *row;
+
+	words_ok(f, "conf set limits.frames_per_second 77");
+	words_ok(f, "conf set passwords.threads 5");
+	a = words_ask(f, "conf commit");
+	row = row_of(json_object_get(a, "data"), "passwords.threads");
+	assert_string_equal(json_string_value(json_object_get(row, "takes")), "restart");
+	row = row_of(json_object_get(a, "data"), "limits.frames_per_second");
+	assert_string_equal(json_string_value(json_object_get(row, "takes")), "nothing more");
+	json_decref(a);
+	assert_int_equal(f->server.quota[CHQ_QUOTA_ORDINARY].own.frames_per_s, 77);
+	assert_int_equal(frames_at_start(), 77);
+	assert_int_equal(stat(own, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+	a = words_ask(f, "audit tail --verb=conf~commit");
+	row = json_array_get(json_object_get(a, "data"), 0);
+	assert_string_equal(json_string_value(json_object_get(row, "old")),
+			    "limits.frames_per_second=200 passwords.threads=2");
+	json_decref(a);
+}
+
+static void
+a_rollback_undoes_the_last_commit_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	words_ok(f, "conf set limits.frames_per_second 77");
+	words_ok(f, "conf commit");
+	words_ok(f, "conf set limits.frames_per_second 88");
+	words_ok(f, "conf commit");
+	assert_int_equal(frames_at_start(), 88);
+	words_ok(f, "conf rollback");
+	assert_int_equal(f->server.quota[CHQ_QUOTA_ORDINARY].own.frames_per_s, 77);
+	assert_int_equal(frames_at_start(), 77);
+	words_expect(f, "conf rollback", "ENOENT", NULL);
+}
+
+static void
+a_key_that_is_set_to_nothing_is_the_files_again(void **state)
+{
+	struct fixture *f = *state;
+
+	words_ok(f, "conf set limits.frames_per_second 77");
+	words_ok(f, "conf commit");
+	words_ok(f, "conf set limits.frames_per_second");
+	words_ok(f, "conf commit");
+	assert_int_equal(f->conf.limits.frames_per_second, 200);
+	assert_int_equal(frames_at_start(), 200);
+}
+
+static void
+what_is_not_confirmed_goes_back_by_itself(void **state)
+{
+	struct fixture *f = *state;
+
+	words_expect(f, "conf commit --confirm=5s", "ENOENT", NULL);
+	words_ok(f, "conf set limits.frames_per_second 77");
+	words_expect(f, "conf commit --confirm=5", "EARGS", "confirm");
+	words_ok(f, "conf commit --confirm=60s");
+	assert_int_equal(f->server.quota[CHQ_QUOTA_ORDINARY].own.frames_per_s, 77);
+	assert_int_equal(frames_at_start(), 200);
+	words_expect(f, "conf set limits.burst 2s", "EBUSY", NULL);
+	assert_int_equal(ctl_conf_reload(&f->ctl), 0);
+	assert_int_equal(f->conf.limits.frames_per_second, 77);
+	ctl_conf_tick(&f->ctl, control_now_ms() + 61000);
+	assert_int_equal(f->conf.limits.frames_per_second, 200);
+	FIX_UNTIL(f, f->server.quota[CHQ_QUOTA_ORDINARY].own.frames_per_s == 200);
+	words_expect(f, "conf commit", "ENOENT", NULL);
+}
+
+static void
+it_goes_back_although_the_file_was_broken_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+
+	words_ok(f, "conf set limits.frames_per_second 77");
+	words_ok(f, "conf commit --confirm=60s");
+	unlink(path);
+	ctl_conf_tick(&f->ctl, control_now_ms() + 61000);
+	assert_int_equal(f->conf.limits.frames_per_second, 200);
+	fixture_settle(f);
+}
+
+static void
+what_is_confirmed_stays(void **state)
+{
+	struct fixture *f = *state;
+
+	words_ok(f, "conf set limits.frames_per_second 77");
+	words_ok(f, "conf commit --confirm=60s");
+	words_ok(f, "conf commit");
+	assert_int_equal(frames_at_start(), 77);
+	ctl_conf_tick(&f->ctl, control_now_ms() + 61000);
+	assert_int_equal(f->conf.limits.frames_per_second, 77);
+	words_ok(f, "conf rollback");
+	assert_int_equal(frames_at_start(), 200);
+}
+
+static void
+what_does_not_fit_together_or_on_the_disk_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	char fresh[200];
+
+	words_ok(f, "conf set sessions.keepalive 80s");
+	words_expect(f, "conf commit", "ECONF", NULL);
+	words_ok(f, "conf rollback");
+	words_ok(f, "conf set limits.frames_per_second 77");
+	snprintf(fresh, sizeof(fresh), "%s.new", own);
+	assert_int_equal(mkdir(fresh, 0700), 0);
+	words_expect(f, "conf commit", "EISDIR", NULL);
+	assert_int_equal(f->conf.limits.frames_per_second, 200);
+	assert_int_equal(frames_at_start(), 200);
+	assert_int_equal(rmdir(fresh), 0);
+	words_ok(f, "conf commit");
+	assert_int_equal(frames_at_start(), 77);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define O(name) cmocka_unit_test_setup_teardown(name, setup_own, teardown)
 
 int
 main(void)
@@ -174,6 +380,16 @@ main(void)
 		T(a_signal_to_reload_does_the_same),
 		T(a_wrong_file_changes_nothing),
 		T(the_log_level_is_set_and_recorded),
+		O(what_is_set_is_staged_and_shown_with_who_did_it),
+		O(what_a_file_could_not_say_is_refused),
+		O(what_decides_who_may_do_what_is_not_set_here),
+		O(a_commit_is_in_force_kept_and_recorded_with_old_and_new),
+		O(a_rollback_undoes_the_last_commit_alone),
+		O(a_key_that_is_set_to_nothing_is_the_files_again),
+		O(what_is_not_confirmed_goes_back_by_itself),
+		O(it_goes_back_although_the_file_was_broken_meanwhile),
+		O(what_is_confirmed_stays),
+		O(what_does_not_fit_together_or_on_the_disk_changes_nothing),
 	};
 	return cmocka_run_group_tests_name("control/conf_verbs", tests, NULL, NULL);
 }
