@@ -428,6 +428,30 @@ what_waits_for_a_device_goes_with_it(void **state)
 	FIX_UNTIL(f, f->ctl.count[COUNT_MAIL_NO_DEVICE] == 1);
 }
 
+static void
+what_waits_for_an_account_goes_with_it(void **state)
+{
+	struct fixture *f = *state;
+	struct scene s = scene(f);
+	struct fix_client other;
+	struct store_mail_sum all;
+	struct store_txn *txn;
+
+	client_online(f, &other, 21, "bob");
+	leave(f, &other);
+	for (uint64_t i = 0; i < 20; i++)
+		punt_flags(&s, 2, 5000 + i, CHQ_F_STORE);
+	FIX_UNTIL(f, client_notices(f, &s.alice, CHQ_NOTICE_STORED) == 20);
+	store(&s, 100, 600); /* more than one slice */
+	assert_int_equal(box(f, 2).messages, 20);
+	ctl(f, "user", "remove", "bob", NULL);
+	FIX_UNTIL(f, f->ctl.count[COUNT_MAIL_DROPPED] == 620);
+	assert_int_equal(store_read_begin(f->ctl.reader, &txn), 0);
+	assert_int_equal(store_mail_total(txn, &all), 0);
+	store_read_end(f->ctl.reader);
+	assert_int_equal(all.messages, 0);
+}
+
 static int
 old_job(struct store_txn *txn, void *arg)
 {
@@ -529,7 +553,10 @@ what_an_operator_says_waits_and_is_pushed_until_it_is_acknowledged(void **state)
 
 	assert_non_null(strstr(msg_send(f, "the server rests at noon"), "\"devices\":1"));
 	come(f, &s.bob);
-	FIX_UNTIL(f, (m = text_at(f, &s.bob, 0)) != NULL);
+	FIX_UNTIL(f, f->ctl.count[COUNT_MAIL_SENT] == 1);
+	fixture_settle(f);
+	m = text_at(f, &s.bob, 0);
+	assert_non_null(m);
 	assert_string_equal(m->server_message->text, "the server rests at noon");
 	assert_int_equal(m->server_message->number, 1);
 	assert_int_not_equal(m->server_message->message, 0);
@@ -587,6 +614,7 @@ main(void)
 		T(what_an_application_does_not_allow_is_not_stored),
 		T(what_is_over_a_limit_is_refused_and_counted_by_its_reason),
 		T(what_waits_for_a_device_goes_with_it),
+		T(what_waits_for_an_account_goes_with_it),
 		T(what_is_too_old_goes_and_the_rest_stays),
 		T(the_answer_to_a_login_tells_what_waits),
 		T(what_an_operator_says_waits_and_is_pushed_until_it_is_acknowledged),
