@@ -31,6 +31,7 @@
 	X(PUSH_OVERFLOW,    "push_overflow",    "sessions told to ask anew instead")       \
 	X(PRESENCE_ONLINE,  "presence_online",  "accounts that came")                      \
 	X(PRESENCE_OFFLINE, "presence_offline", "accounts that went")                      \
+	X(PRESENCE_SENT,    "presence_sent",    "news of presence pushed to one session")  \
 	X(PRESENCE_COALESCED, "presence_coalesced", "news that a list asked anew has told")    \
 	X(PUNT_OFFLINE,     "punt_offline",     "frames answered by NOTICE offline")       \
 	X(PUNT_UNKNOWN,     "punt_unknown",     "frames answered by NOTICE unknown")       \

@@ -78,6 +78,17 @@ logins(FILE *f, const struct control *ctl)
 			ctl->count[results[i].counter]);
 }
 
+static void
+presence(FILE *f, const struct control *ctl)
+{
+	head(f, "presence_updates_total", "counter",
+	     "News of presence to sessions: pushed, or left to the list that they ask for anew.");
+	fprintf(f,
+		"chasqui_presence_updates_total{result=\"sent\"} %" PRIu64
+		"\nchasqui_presence_updates_total{result=\"coalesced\"} %" PRIu64 "\n",
+		ctl->count[COUNT_PRESENCE_SENT], ctl->count[COUNT_PRESENCE_COALESCED]);
+}
+
 /* All that control counts, each under its own name. */
 static void
 counters(FILE *f, const struct control *ctl)
@@ -233,6 +244,7 @@ metrics_text(struct control *ctl, const json_t *dp, size_t *len)
 		ctl->keys.cert.not_after_ms);
 	sessions(f, ctl);
 	logins(f, ctl);
+	presence(f, ctl);
 	store(f, ctl);
 	if (ctl->dp.known)
 		workers(f, &ctl->dp);

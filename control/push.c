@@ -148,7 +148,8 @@ push_presence(struct control *ctl, struct session *s, uint64_t account, Chasqui_
 	}
 	body.body_case = CHASQUI__PUSH__BODY_PRESENCE;
 	body.presence = &presence;
-	push_queue(ctl, s, &body, account, 0);
+	if (push_queue(ctl, s, &body, account, 0))
+		control_count(ctl, COUNT_PRESENCE_SENT);
 }
 
 /* One at a time, and not more often than control_timing says. */

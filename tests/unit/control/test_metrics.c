@@ -221,6 +221,26 @@ figures_are_in_the_form_that_prometheus_reads(void **state)
 }
 
 static void
+news_of_presence_are_counted_once_for_each_who_hears_it(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob, carol;
+	const char *a;
+
+	words_ok(f, "friend request alice bob");
+	words_ok(f, "friend confirm bob alice");
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &carol, 2, "carol");
+	a = ask(f, get);
+	assert_non_null(strstr(a, "\nchasqui_presence_updates_total{result=\"sent\"} 0\n"));
+	client_online(f, &bob, 3, "bob");
+	usleep(600000); /* figures are kept for half a second */
+	a = ask(f, get);
+	assert_non_null(strstr(a, "\nchasqui_presence_updates_total{result=\"sent\"} 1\n"));
+	assert_non_null(strstr(a, "\nchasqui_presence_updates_total{result=\"coalesced\"} 0\n"));
+}
+
+static void
 no_figure_names_anybody(void **state)
 {
 	struct fixture *f = *state;
@@ -345,6 +365,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(figures_are_in_the_form_that_prometheus_reads),
+		T(news_of_presence_are_counted_once_for_each_who_hears_it),
 		T(no_figure_names_anybody),
 		T(counters_of_the_dataplane_are_told_by_reason),
 		T(a_dataplane_that_does_not_answer_or_answers_junk_is_left_out),
