@@ -1,15 +1,18 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 
 static const char *const level_names[CHQ_LEVEL__COUNT] = { "error", "warn", "info", "debug" };
 
@@ -129,6 +132,29 @@ write_all(const char *line, size_t len)
 		line += n;
 		len -= (size_t)n;
 	}
+}
+
+int
+chq_log_file(const char *path)
+{
+	const int flags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	int fd = open(path, flags | O_CREAT | O_EXCL, 0640), rc = CHQ_OK;
+	struct stat st;
+
+	if (fd >= 0 && fchmod(fd, 0640) != 0) /* whatever the umask */
+		rc = chq_errno();
+	if (fd < 0 && errno == EEXIST)
+		fd = open(path, flags);
+	if (fd < 0)
+		return chq_errno();
+	if (!rc && fstat(fd, &st) != 0)
+		rc = chq_errno();
+	if (!rc && !S_ISREG(st.st_mode))
+		rc = CHQ_EINVAL;
+	if (!rc && dup2(fd, STDERR_FILENO) < 0)
+		rc = chq_errno();
+	close(fd);
+	return rc;
 }
 
 void

@@ -30,6 +30,14 @@ enum chq_log_level chq_log_level(void);
 const char *chq_log_level_name(enum chq_log_level level);
 
 /**
+ * chq_log_file() - let standard error, and so every line from now on, go to the end of a file; again, to open
+ * it anew after it was renamed. Any thread; lines are not lost meanwhile.
+ * @path: made with mode 0640 if it is absent; no symbolic link.
+ * Return: 0; a negated errno: lines go where they went.
+ */
+int chq_log_file(const char *path);
+
+/**
  * chq_log() - write one line; prefer the macros below.
  * @event: constant, lower case with hyphens.
  * @fmt:   further pairs, as "key=%d key=%s"; "" for none.

@@ -62,6 +62,12 @@ check_path(const char *text)
 }
 
 static const char *
+check_log_file(const char *text)
+{
+	return *text ? check_path(text) : NULL;
+}
+
+static const char *
 check_hugetlbfs(const char *text)
 {
 	return strcmp(text, "auto") == 0 ? NULL : check_path(text);
@@ -250,6 +256,8 @@ static const struct chq_conf_key site_keys[] = {
 
 	{ "log.level", CHQ_CONF_WORD, AT(log.level), 0, 0, "info",
 	  "What is logged", level_words, NULL },
+	{ "log.file", CHQ_CONF_STRING, AT(log.file), 0, 0, "\"\"",
+	  "File of chasqui-control's log, opened anew by `log reopen` and SIGUSR1; \"\" is standard error", NULL, check_log_file },
 
 	{ "users.control", CHQ_CONF_STRING, AT(users.control), 0, 31, "chasqui-control",
 	  "User that chasqui-control becomes when started as root; \"\" stays", NULL, check_name },

@@ -125,6 +125,7 @@ struct chq_site_conf {
 	} metrics;
 	struct {
 		uint32_t level; /* enum chq_log_level */
+		char *file;	/* "" for standard error */
 	} log;
 	struct {
 		char *control, *dataplane; /* "" stays the user that started it */

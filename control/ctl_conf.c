@@ -258,6 +258,33 @@ log_level(struct ctl_call *call)
 	ctl_refuse(call, CHQ_EARGS, "level", "error, warn, info or debug is expected");
 }
 
+int
+ctl_conf_log_reopen(const struct control *ctl)
+{
+	const char *path = ctl->conf->log.file;
+	int rc = *path ? chq_log_file(path) : CHQ_EUNAVAIL;
+
+	if (!rc)
+		CHQ_LOG_INFO("log-opened", "");
+	else if (*path)
+		CHQ_LOG_ERROR("log-not-opened", "path=%s error=%s", CHQ_Q(path), chq_errname(rc));
+	return rc;
+}
+
+static void
+log_reopen(struct ctl_call *call)
+{
+	const char *path = call->ctl->conf->log.file;
+	int rc = ctl_conf_log_reopen(call->ctl);
+
+	if (!*path)
+		ctl_refuse(call, rc, NULL, "the log goes to standard error: log.file is empty");
+	else if (rc)
+		ctl_refuse(call, rc, NULL, "%s: %s", path, chq_strerror(rc));
+	else
+		ctl_answer(call, json_pack("{s:s}", "file", path), NULL);
+}
+
 const struct ctl_verb ctl_verbs_conf[] = {
 	{ "conf", "diff", conf_diff },
 	{ "conf", "reload", conf_reload },
@@ -265,5 +292,6 @@ const struct ctl_verb ctl_verbs_conf[] = {
 	{ "conf", "commit", ctl_conf_commit },
 	{ "conf", "rollback", ctl_conf_rollback },
 	{ "log", "level", log_level },
+	{ "log", "reopen", log_reopen },
 	{ NULL, NULL, NULL },
 };

@@ -13,6 +13,12 @@ struct ctl_call;
  */
 int ctl_conf_reload(struct control *ctl);
 
+/**
+ * ctl_conf_log_reopen() - open log.file anew, as after it was renamed; on SIGUSR1.
+ * Return: 0; CHQ_EUNAVAIL: there is none; codes of chq_log_file(), logged.
+ */
+int ctl_conf_log_reopen(const struct control *ctl);
+
 /* --- of ctl_conf.c, for ctl_conf_stage.c --- */
 
 /* Does a reload take it over? */

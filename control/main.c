@@ -54,7 +54,7 @@ struct daemon {
 	const char *path;
 	struct chq_site_conf conf;
 	struct event *watchdog;
-	struct event *signals[3];
+	struct event *signals[4];
 };
 
 static void
@@ -65,6 +65,8 @@ daemon_signal(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	if (sig == SIGHUP)
 		ctl_conf_reload(&d->ctl);
+	else if (sig == SIGUSR1)
+		ctl_conf_log_reopen(&d->ctl);
 	else
 		event_base_loopbreak(d->base);
 }
@@ -81,7 +83,7 @@ daemon_watchdog(evutil_socket_t fd, short what, void *arg)
 static int
 daemon_signals(struct daemon *d)
 {
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
 
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
 		d->signals[i] = evsignal_new(d->base, numbers[i], daemon_signal, d);
@@ -159,6 +161,18 @@ daemon_user(const struct chq_site_conf *conf)
 	return rc;
 }
 
+/* As the user that we have become, else it could not be opened anew. */
+static int
+daemon_log(const struct chq_site_conf *conf)
+{
+	int rc = *conf->log.file ? chq_log_file(conf->log.file) : CHQ_OK;
+
+	if (rc)
+		CHQ_LOG_ERROR("cannot-start", "path=%s error=%s", CHQ_Q(conf->log.file),
+			      chq_errname(rc));
+	return rc;
+}
+
 static int
 daemon_serve(struct daemon *d)
 {
@@ -208,6 +222,8 @@ run(const char *path)
 	chq_log_set_level((enum chq_log_level)d.conf.log.level);
 	signal(SIGPIPE, SIG_IGN);
 	rc = daemon_user(&d.conf);
+	if (!rc)
+		rc = daemon_log(&d.conf);
 	chq_undumpable(); /* and only now, as another user: keys are read after this */
 	d.base = rc ? NULL : event_base_new();
 	if (d.base)

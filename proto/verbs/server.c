@@ -69,6 +69,8 @@ const struct chq_ctl_verb chq_verbs_server[] = {
 
 	{ "log", "level", 1, 1, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "<error|warn|info|debug>",
 	  "what chasqui-control logs, until it starts anew", chq_opts_none },
+	{ "log", "reopen", 0, 0, CHQ_CTL_WRITE, CHQ_CTL_CONTROL, "",
+	  "open the log's file anew after it was renamed", chq_opts_none },
 
 	{ "limit", "show", 0, 0, CHQ_CTL_READ, CHQ_CTL_CONTROL, "",
 	  "show what sessions, accounts and networks may do in a second", chq_opts_none },

@@ -274,6 +274,28 @@ def setting(w, op):
     os.unlink(own)
 
 
+def log_file(w, op):
+    """The log in a file that is renamed."""
+    tap, site = w.tap, w.site
+    file = f"{site.dir}/state/control.log"
+    site.control.stop()
+    site.change(log__file=file)
+    site.control.start()
+    site.wait_ready()
+
+    def events():
+        with open(file, encoding="utf-8") as f:
+            return f.read()
+
+    harness.wait_for(lambda: "event=started" in events(), 5, "the log is in its file")
+    os.rename(file, f"{file}.1")
+    op.code(OK, "log reopen", "log", "reopen")
+    tap.ok("event=log-opened" in events(), "after it was renamed it is opened anew", events())
+    os.rename(file, f"{file}.2")
+    os.kill(site.control.proc.pid, signal.SIGUSR1)
+    harness.wait_for(lambda: os.path.exists(file) and "event=log-opened" in events(), 5, "SIGUSR1 does the same")
+
+
 def many(w, op):
     """Commands of a file, and typed ones."""
     file = f"{w.site.dir}/commands"
@@ -306,6 +328,7 @@ def main(w):
     configuration(w, op)
     setting(w, op)
     many(w, op)
+    log_file(w, op)
 
 
 harness.scenario(main)

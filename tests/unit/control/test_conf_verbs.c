@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -162,6 +163,40 @@ the_log_level_is_set_and_recorded(void **state)
 	assert_string_equal(json_string_value(json_object_get(row, "old")), "error");
 	assert_string_equal(json_string_value(json_object_get(row, "new")), "warn");
 	json_decref(a);
+}
+
+static void
+a_renamed_log_is_opened_anew(void **state)
+{
+	struct fixture *f = *state;
+	char file[160], moved[170];
+	int was = dup(STDERR_FILENO);
+	struct stat st, old;
+
+	words_expect(f, "log reopen", "EUNAVAIL", NULL);
+	snprintf(file, sizeof(file), "%s/log", f->dir);
+	snprintf(moved, sizeof(moved), "%s.1", file);
+	free(f->conf.log.file);
+	f->conf.log.file = strdup(file);
+	assert_int_equal(ctl_conf_log_reopen(&f->ctl), 0);
+	CHQ_LOG_ERROR("first", "");
+	assert_int_equal(rename(file, moved), 0);
+	words_ok(f, "log reopen");
+	CHQ_LOG_ERROR("second", "");
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+	assert_true(st.st_size > 0);
+	assert_int_equal(stat(moved, &old), 0);
+	assert_true(old.st_size > 0);
+	assert_int_equal(ctl_conf_log_reopen(&f->ctl), 0);
+	CHQ_LOG_ERROR("third", "");
+	assert_int_equal(stat(moved, &st), 0);
+	assert_int_equal(st.st_size, old.st_size);
+	unlink(file);
+	assert_int_equal(symlink(moved, file), 0);
+	words_expect(f, "log reopen", "ELOOP", NULL);
+	assert_int_equal(dup2(was, STDERR_FILENO), STDERR_FILENO);
+	close(was);
 }
 
 /* --- set, commit, rollback --- */
@@ -380,6 +415,7 @@ main(void)
 		T(a_signal_to_reload_does_the_same),
 		T(a_wrong_file_changes_nothing),
 		T(the_log_level_is_set_and_recorded),
+		T(a_renamed_log_is_opened_anew),
 		O(what_is_set_is_staged_and_shown_with_who_did_it),
 		O(what_a_file_could_not_say_is_refused),
 		O(what_decides_who_may_do_what_is_not_set_here),
