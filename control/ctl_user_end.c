@@ -144,6 +144,7 @@ remove_done(struct ctl_change *c)
 {
 	struct control *ctl = c->call->ctl;
 
+	mail_account_gone(ctl, c->account);
 	for (size_t i = 0; i < c->left.n; i++) {
 		view_changed_for(ctl, c->left.peer[i].account, c->account);
 		presence_contacts_changed(ctl, c->left.peer[i].account);

@@ -76,6 +76,9 @@ void mail_forget(struct session *s);
 /* The device is no more: what waits for it goes, in a while. */
 void mail_device_gone(struct control *ctl, uint64_t account, uint8_t device);
 
+/* The account is no more: so does what waits for any of its devices. */
+void mail_account_gone(struct control *ctl, uint64_t account);
+
 /* Number of the newest entry that waits for a device, 0 if none. Return: 0; codes of reading. */
 int mail_waiting(struct control *ctl, uint64_t account, uint8_t device, uint64_t *last);
 
