@@ -253,9 +253,12 @@ void
 chq_contacts_presence(struct chq_client *c, uint64_t account, int status)
 {
 	struct chq_contact *k = chq_map_get_u64(&c->contacts.now, account);
+	struct chq_contact *read = chq_map_get_u64(&c->contacts.coming, account);
 	struct chq_event ev = { .type = CHQ_EV_PRESENCE, .account = account };
 
 	ev.presence = (enum chq_presence)presence_of(status);
+	if (read) /* his page of the list under way is older than this */
+		read->presence = ev.presence;
 	if (!k) {
 		chq_contacts_refresh(c, false);
 		return;
