@@ -94,11 +94,19 @@ life_allowed(struct control *ctl, uint64_t account, uint8_t device, struct grant
 }
 
 void
+life_epochs_told(struct session *s, const struct grant_epochs *epochs)
+{
+	s->epochs.sender = epochs->sender;
+	if (s->state != SESSION_NEW)
+		s->epochs.grant = epochs->grant;
+}
+
+void
 life_epochs(struct control *ctl, struct session *s, const struct grant_epochs *epochs)
 {
 	if (s->epochs.grant == epochs->grant && s->epochs.sender == epochs->sender)
 		return;
-	s->epochs = *epochs;
+	life_epochs_told(s, epochs);
 	dp_send_epochs(ctl, s->account, epochs);
 }
 
@@ -151,8 +159,10 @@ life_confirmed(struct control *ctl, struct session *s)
 		life_close(ctl, s, CHQ_NOTICE_CLOSED, NULL, NULL);
 		return;
 	}
-	if (!rc)
+	if (!rc) {
 		life_epochs(ctl, s, &epochs);
+		s->epochs = epochs;
+	}
 	control_count(ctl, COUNT_LOGIN_KEY);
 	life_open(ctl, s);
 }

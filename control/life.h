@@ -44,6 +44,12 @@ unsigned life_close_account(struct control *ctl, uint64_t account, uint8_t devic
 int life_allowed(struct control *ctl, uint64_t account, uint8_t device,
 		 struct grant_epochs *epochs);
 
+/*
+ * The dataplane was told these epochs of the session's account. It takes a grant key for sessions that are
+ * confirmed alone: one that is not keeps the one it began with, and is told when it is.
+ */
+void life_epochs_told(struct session *s, const struct grant_epochs *epochs);
+
 /* A session goes by these epochs: tell the dataplane, if it was told others. */
 void life_epochs(struct control *ctl, struct session *s, const struct grant_epochs *epochs);
 

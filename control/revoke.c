@@ -8,6 +8,7 @@
 #include "control/control.h"
 #include "control/dp_send.h"
 #include "control/grants.h"
+#include "control/life.h"
 #include "control/presence.h"
 #include "control/spread.h"
 #include "control/write.h"
@@ -248,7 +249,7 @@ tell_account(struct revocation *r, struct store_txn *txn, uint64_t account)
 		return; /* its sessions are being closed */
 	epochs = grants_epochs(ctl, &a);
 	ONLINE_FOREACH(s, o)
-		s->epochs = epochs;
+		life_epochs_told(s, &epochs);
 	dp_send_grant_key(ctl, account, epochs.grant);
 	if (dp_call_sender_epoch(ctl, account, epochs.sender, revoke_answered, r) == CHQ_OK)
 		r->outstanding++;

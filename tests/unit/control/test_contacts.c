@@ -8,7 +8,10 @@
 
 #include "base/err.h"
 #include "control/push.h"
+#include "control/revoke.h"
 #include "proto/grant.h"
+#include "store/account.h"
+#include "store/writer.h"
 #include "tests/unit/control/fixture_dp.h"
 
 static void
@@ -575,6 +578,38 @@ a_friend_removed_before_a_new_session_is_confirmed_cannot_write_to_it(void **sta
 	assert_false(grant_ok_at_dataplane(f, &bob, g, 1, 2));
 }
 
+static int
+next_grant_epoch(struct store_txn *txn, void *arg)
+{
+	uint32_t epoch;
+
+	(void)arg;
+	return store_account_next_grant_epoch(txn, 2, &epoch);
+}
+
+/* The dataplane takes a new key for confirmed sessions only. */
+static void
+a_session_confirmed_after_a_new_grant_epoch_has_its_key(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	const uint64_t two = 2;
+	uint64_t g = 0;
+
+	make_friends(f, "alice", "bob");
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &bob, 2, "bob");
+	grant(f, &alice, 2, &g);
+	client_hello(f, &bob);
+	assert_int_equal(store_write_sync(f->ctl.store, next_grant_epoch, NULL), 0);
+	revoke_tell(&f->ctl, &two, 1, NULL, NULL);
+	client_confirm(f, &bob);
+	fixture_settle(f);
+	assert_false(grant_ok_at_dataplane(f, &bob, g, 1, 2));
+	assert_int_equal(grant(f, &alice, 2, &g), CHASQUI__CODE__OK);
+	assert_true(grant_ok_at_dataplane(f, &bob, g, 1, 2));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int
@@ -601,6 +636,7 @@ main(void)
 		T(a_removed_friend_cannot_write_any_more_present_or_absent),
 		T(a_good_grant_that_the_dataplane_refused_brings_it_the_key_again),
 		T(a_friend_removed_while_the_dataplane_is_away_cannot_write_any_more),
+		T(a_session_confirmed_after_a_new_grant_epoch_has_its_key),
 		T(a_friend_removed_before_a_new_session_is_confirmed_cannot_write_to_it),
 	};
 	return cmocka_run_group_tests_name("control/contacts", tests, NULL, NULL);
