@@ -86,6 +86,13 @@ changes_all(struct book *b, const struct book_lost *lost, void *arg)
 }
 
 void
+changes_renamed(struct control *ctl, uint64_t account)
+{
+	view_changed(ctl, account);
+	spread_renamed(ctl, account);
+}
+
+void
 changes_watch(struct control *ctl)
 {
 	book_watch(ctl->book,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "control/changes.h"
 #include "control/control.h"
 #include "control/ctl_common.h"
 #include "control/ctl_user.h"
@@ -77,6 +78,17 @@ set_job(struct store_txn *txn, struct ctl_change *c)
 				 : store_account_set_profile(txn, c->account, &p, c->now_ms);
 }
 
+/* Contact lists show these. */
+static void
+set_done(struct ctl_change *c)
+{
+	struct store_profile p = profile_of(c);
+
+	if (c->login || p.name || p.title)
+		changes_renamed(c->call->ctl, c->account);
+	ctl_user_answer(c);
+}
+
 void
 ctl_user_set(struct ctl_call *call)
 {
@@ -93,6 +105,6 @@ ctl_user_set(struct ctl_call *call)
 		return;
 	}
 	c->job = set_job;
-	c->done = ctl_user_answer;
+	c->done = set_done;
 	ctl_change_submit(c);
 }

@@ -18,7 +18,9 @@ struct person {
 	bool ahead;		  /* somebody has read what was not told yet */
 	Chasqui__Status told;	  /* last */
 	Chasqui__Status noted;	  /* in the log of views */
+	bool unnoted;		  /* it may be another since */
 	uint64_t told_ms, due_ms; /* monotonic; told_ms 0: never */
+	uint64_t noted_ms;
 };
 
 static void presence_due(evutil_socket_t fd, short what, void *arg);
@@ -180,10 +182,25 @@ presence_where(const struct control *ctl, uint64_t account)
 
 /* --- telling it --- */
 
+/*
+ * The log of views is one for all: who changes his state all the time is noted once in a while, whoever
+ * has read his state meanwhile then too.
+ */
+static void
+person_note(struct control *ctl, struct person *p, uint64_t now_ms)
+{
+	p->noted = presence_status(ctl, p->account);
+	p->noted_ms = now_ms;
+	p->unnoted = false;
+	view_changed(ctl, p->account);
+}
+
 static void
 person_tell(struct control *ctl, struct person *p, uint64_t now_ms)
 {
 	chq_list_del(&p->node);
+	if (p->unnoted)
+		person_note(ctl, p, now_ms);
 	p->told = shown_status(ctl, p->account);
 	p->told_ms = now_ms;
 	p->ahead = false;
@@ -227,9 +244,12 @@ person_changed(struct control *ctl, struct person *p, unsigned gap_ms)
 	Chasqui__Status status = shown_status(ctl, p->account);
 	uint64_t now_ms = control_now_ms();
 
-	if (status != p->noted)
-		view_changed(ctl, p->account);
+	p->unnoted |= status != p->noted;
 	p->noted = status;
+	if (p->unnoted && (!p->noted_ms || p->noted_ms + gap_ms <= now_ms))
+		person_note(ctl, p, now_ms);
+	if (p->unnoted)
+		person_wait(ctl, p, p->noted_ms + gap_ms);
 	if (p->spreading || (status == p->told && !p->ahead))
 		return;
 	if (!p->told_ms || p->told_ms + gap_ms <= now_ms)
@@ -274,7 +294,11 @@ presence_due(evutil_socket_t fd, short what, void *arg)
 		/* One that is being told about is looked at when all are. */
 		if (p->due_ms > now_ms && p->due_ms < next_ms)
 			next_ms = p->due_ms;
-		if (p->due_ms > now_ms || p->spreading)
+		if (p->due_ms > now_ms)
+			continue;
+		if (p->unnoted)
+			person_note(ctl, p, now_ms);
+		if (p->spreading)
 			continue;
 		chq_list_del(&p->node);
 		if (p->ahead || shown_status(ctl, p->account) != p->told)

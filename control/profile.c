@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "control/changes.h"
 #include "control/control.h"
 #include "control/mutation.h"
 #include "control/rights.h"
@@ -108,10 +109,18 @@ profile_effect(struct store_txn *txn, struct mutation *m)
 	return store_account_set_profile(txn, m->account, &p, m->now_ms);
 }
 
+/* What contact lists show of him. */
+static void
+profile_after(struct control *ctl, const struct mutation *m)
+{
+	if (((const Chasqui__Profile *)m->body)->set & (SET_NAME | SET_TITLE))
+		changes_renamed(ctl, m->account);
+}
+
 void
 profile_set(struct control *ctl, struct session *s, const struct request *r)
 {
-	static const struct mutation_kind kind = { profile_effect, NULL };
+	static const struct mutation_kind kind = { profile_effect, profile_after };
 	const Chasqui__Profile *q = (const Chasqui__Profile *)r->body;
 
 	/* Another's, and what only operators set. */

@@ -21,7 +21,7 @@ enum {
 		3000, /* when everybody is to ask anew, they do so spread over this time */
 };
 
-enum spread_kind { SPREAD_PRESENCE, SPREAD_MOVED, SPREAD_ALL };
+enum spread_kind { SPREAD_PRESENCE, SPREAD_MOVED, SPREAD_RENAMED, SPREAD_ALL };
 
 /*
  * One piece of news. Classes and those present in them are gone through from the last one on: who
@@ -113,6 +113,19 @@ spread_moved(struct control *ctl, uint64_t account, const struct book_class *was
 	j->is = is;
 }
 
+/* One is enough, from the beginning, behind the others: who changes all the time delays only himself. */
+void
+spread_renamed(struct control *ctl, uint64_t account)
+{
+	CHQ_LIST_FOREACH_SAFE(it, after, &ctl->spread.jobs) {
+		struct spread_job *j = CHQ_LIST_ENTRY(it, struct spread_job, node);
+
+		if (j->kind == SPREAD_RENAMED && j->account == account)
+			job_free(j);
+	}
+	(void)job_begin(ctl, SPREAD_RENAMED, account);
+}
+
 void
 spread_all(struct control *ctl)
 {
@@ -178,10 +191,11 @@ class_concerned(const struct control *ctl, const struct spread_job *j, const str
 		was = j->was ? book_class_rights(ctl->book, c, j->was) : 0;
 		is = j->is ? book_class_rights(ctl->book, c, j->is) : 0;
 		return was != is;
+	case SPREAD_RENAMED:
 	case SPREAD_PRESENCE:
 		own = book_class_of(ctl->book, j->account);
 		*rights = own ? book_class_rights(ctl->book, c, own) : 0;
-		return presence_shown(*rights);
+		return j->kind == SPREAD_RENAMED ? *rights & BOOK_SEE : presence_shown(*rights);
 	}
 	return false;
 }
@@ -241,6 +255,12 @@ tell_friend(struct control *ctl, const struct spread_job *j, const struct store_
 	bool gone = !book_account_known(ctl->book, j->account) &&
 		    j->status == CHASQUI__STATUS__STATUS_OFFLINE;
 
+	/* Who is asked sees who asks. */
+	if (j->kind == SPREAD_RENAMED) {
+		if (!(ruled & BOOK_SEE))
+			tell_changed(ctl, f->peer, false);
+		return;
+	}
 	if (f->state != STORE_FRIEND_MUTUAL)
 		return;
 	if (j->kind == SPREAD_MOVED)

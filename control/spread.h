@@ -35,5 +35,9 @@ int spread_presence(struct control *ctl, uint64_t account, Chasqui__Status statu
 void spread_moved(struct control *ctl, uint64_t account, const struct book_class *was,
 		  const struct book_class *is);
 
+/* Whoever sees an account, or has to do with it as a friend, is told to ask for its list: it has another
+ * name or title. */
+void spread_renamed(struct control *ctl, uint64_t account);
+
 /* Everybody present is told so; what is under way begins anew, as classes have. */
 void spread_all(struct control *ctl);

@@ -451,6 +451,72 @@ a_list_read_between_two_news_is_put_right_by_the_next_one(void **state)
 		    client_presence(f, &bob, ALICE, CHASQUI__STATUS__STATUS_ONLINE) > 0);
 }
 
+/* The title of alice as a client is told that it has changed, and nothing else. */
+static void
+expect_title(struct fixture *f, struct fix_client *c, uint64_t *version, unsigned told,
+	     const char *title)
+{
+	Chasqui__ContactsPage *p;
+
+	FIX_UNTIL(f, client_pushes(f, c, CHASQUI__PUSH__BODY_CONTACTS_CHANGED) > told);
+	p = ask_list(f, c, *version, 0, true);
+	assert_true(p->delta);
+	assert_int_equal(p->n_contact, 1);
+	assert_string_equal(row_of(p, ALICE)->title, title);
+	*version = p->version;
+	chasqui__contacts_page__free_unpacked(p, NULL);
+}
+
+static uint64_t
+version_of(struct fixture *f, struct fix_client *c)
+{
+	Chasqui__ContactsPage *p = ask_list(f, c, 0, 0, false);
+	uint64_t version = p->version;
+
+	chasqui__contacts_page__free_unpacked(p, NULL);
+	return version;
+}
+
+static unsigned
+changes_told(struct fixture *f, const struct fix_client *c)
+{
+	return client_pushes(f, c, CHASQUI__PUSH__BODY_CONTACTS_CHANGED);
+}
+
+static void
+a_new_title_is_told_to_whom_it_is_shown_and_to_nobody_else(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob, carol;
+	Chasqui__Profile mine = CHASQUI__PROFILE__INIT;
+	unsigned told, to_carol;
+	uint64_t version;
+
+	client_online(f, &alice, 1, "alice");
+	client_online(f, &bob, 2, "bob");
+	client_online(f, &carol, 3, "carol");
+	version = version_of(f, &bob);
+	told = changes_told(f, &bob);
+	to_carol = changes_told(f, &carol);
+	words_ok(f, "user set alice --title=Chief");
+	expect_title(f, &bob, &version, told, "Chief");
+	told = changes_told(f, &bob);
+	mine.set = 2;
+	mine.title = (char *)(uintptr_t) "Master"; /* only read */
+	assert_int_equal(client_call(f, &alice, CHASQUI__METHOD__METHOD_PROFILE_SET, &mine.base,
+				     NULL, NULL),
+			 CHASQUI__CODE__OK);
+	expect_title(f, &bob, &version, told, "Master");
+	assert_int_equal(changes_told(f, &carol), to_carol);
+	words_ok(f, "friend request carol alice");
+	words_ok(f, "friend confirm alice carol");
+	FIX_UNTIL(f, changes_told(f, &carol) > to_carol);
+	version = version_of(f, &carol);
+	to_carol = changes_told(f, &carol);
+	words_ok(f, "user set alice --title=Friend");
+	expect_title(f, &carol, &version, to_carol, "Friend");
+}
+
 static void
 many_changes_in_a_short_time_are_told_as_one(void **state)
 {
@@ -470,6 +536,37 @@ many_changes_in_a_short_time_are_told_as_one(void **state)
 	for (int s = CHASQUI__STATUS__STATUS_OFFLINE; s <= CHASQUI__STATUS__STATUS_BUSY; s++)
 		told += client_presence(f, &bob, ALICE, (Chasqui__Status)s);
 	assert_int_equal(told, 2);
+}
+
+/* The log by which lists are brought up to date is one for all. */
+static void
+who_changes_his_state_all_the_time_is_noted_once_in_a_while(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice, bob;
+	Chasqui__ContactsPage *p;
+	uint64_t before;
+
+	f->ctl.timing.status_ms = 1000;
+	client_online(f, &bob, 2, "bob");
+	client_online(f, &alice, 1, "alice");
+	fixture_settle(f);
+	before = view_version(&f->ctl);
+	for (unsigned i = 0; i < 40; i++)
+		set_status(f, &alice,
+			   i % 2 ? CHASQUI__STATUS__STATUS_AWAY : CHASQUI__STATUS__STATUS_BUSY);
+	assert_true(view_version(&f->ctl) - before <= 8);
+	/* Who reads a state that has passed is told of the next one. */
+	set_status(f, &alice, CHASQUI__STATUS__STATUS_BUSY);
+	p = ask_list(f, &bob, 0, 0, false);
+	before = p->version;
+	assert_int_equal(row_of(p, ALICE)->status, CHASQUI__STATUS__STATUS_BUSY);
+	chasqui__contacts_page__free_unpacked(p, NULL);
+	set_status(f, &alice, CHASQUI__STATUS__STATUS_AWAY);
+	FIX_UNTIL(f, view_version(&f->ctl) > before);
+	p = ask_list(f, &bob, before, 0, true);
+	assert_int_equal(row_of(p, ALICE)->status, CHASQUI__STATUS__STATUS_AWAY);
+	chasqui__contacts_page__free_unpacked(p, NULL);
 }
 
 /* --- friends --- */
@@ -601,6 +698,20 @@ only_the_end_of_an_old_friendship_takes_one_of_the_few_sender_epochs(void **stat
 	words_ok(f, "friend remove alice carol");
 	assert_int_equal(account_now(f, ALICE).sender_epoch, alice + 1);
 	assert_int_equal(account_now(f, CAROL).sender_epoch, carol + 1);
+}
+
+static void
+ends_of_friendships_are_limited(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice;
+	unsigned busy = 0;
+
+	client_online(f, &alice, 1, "alice");
+	for (unsigned i = 0; i < 40; i++)
+		busy += friend(f, &alice, CHASQUI__METHOD__METHOD_FRIEND_REMOVE, CAROL) ==
+			CHASQUI__CODE__E_BUSY;
+	assert_in_range(busy, 1, 10);
 }
 
 /* --- departments, search --- */
@@ -780,12 +891,15 @@ main(void)
 		T(a_change_that_takes_nothing_away_leaves_all_grants),
 		T(a_change_that_was_not_settled_before_a_kill_voids_all_grants_at_the_next_start),
 		T(a_change_while_the_dataplane_is_away_says_so_and_holds_when_it_is_back),
+		T(who_changes_his_state_all_the_time_is_noted_once_in_a_while),
 		T(states_are_told_to_whom_the_rules_show_them_and_invisible_is_offline),
 		T(the_most_reachable_device_of_an_account_is_what_others_see),
 		T(a_list_read_between_two_news_is_put_right_by_the_next_one),
+		T(a_new_title_is_told_to_whom_it_is_shown_and_to_nobody_else),
 		T(many_changes_in_a_short_time_are_told_as_one),
 		T(friendship_is_asked_of_whom_one_sees_and_of_nobody_else),
 		T(a_client_ends_a_friendship_for_both_and_neither_may_write),
+		T(ends_of_friendships_are_limited),
 		T(confirming_and_removing_say_nothing_of_who_is_there),
 		T(only_the_end_of_an_old_friendship_takes_one_of_the_few_sender_epochs),
 		T(departments_are_told_where_one_sees_somebody_with_those_above),
