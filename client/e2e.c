@@ -7,6 +7,8 @@
 #include "base/err.h"
 #include "client/client.h"
 
+#define AWAY_MS	     (30 * UINT64_C(86400000))
+#define ASKED_MS     UINT64_C(600000)
 #define KEY_GOOD_MS  UINT64_C(86400000)
 #define KEY_MESSAGES (UINT32_C(1) << 20)
 
@@ -66,10 +68,28 @@ make_key(struct chq_client *c, struct chq_dev *d)
 	return err;
 }
 
+/*
+ * A device that is away makes no new prekeys, and what waits for it in its mailbox can only be sealed to the last one:
+ * its secret is still there, for it was never replaced. So one that is over is good for as long as a mailbox keeps
+ * anything, if the server has just been asked for a newer one.
+ */
+static bool
+prekey_good(const struct chq_client *c, const struct chq_dev *d)
+{
+	const struct chq_peer *p = d->peer;
+
+	if (!d->prekey.id)
+		return false;
+	if (c->wall_ms < d->prekey.expiry_ms)
+		return true;
+	return c->wall_ms < d->prekey.expiry_ms + AWAY_MS && !p->fetching &&
+	       c->now_ms < p->fetched_ms + ASKED_MS;
+}
+
 int
 chq_e2e_ready(struct chq_client *c, struct chq_dev *d)
 {
-	if (!d->prekey.id || c->wall_ms >= d->prekey.expiry_ms)
+	if (!prekey_good(c, d))
 		return CHQ_EAGAIN;
 	if (d->out_have && d->out_prekey == d->prekey.id && d->out_count < KEY_MESSAGES &&
 	    c->now_ms < d->out_made_ms + KEY_GOOD_MS)

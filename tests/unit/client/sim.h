@@ -23,7 +23,7 @@
 
 #define SIM_CLIENTS  4
 #define SIM_DEVICES  3 /* of an account */
-#define SIM_SESSIONS 64
+#define SIM_SESSIONS 128
 #define SIM_TEXTS    4096
 #define SIM_PASSWORD "correct horse"
 

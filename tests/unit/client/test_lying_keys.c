@@ -203,8 +203,29 @@ hand_out_old_prekey(struct sim *s, Chasqui__KeysReply *r)
 		r->prekey[0]->prekey.data = before.device[0].prekey;
 }
 
+static unsigned forwarded;
+
+static bool
+count_and_lose(struct sim *s, uint64_t to, struct chq_frame_hdr *h, uint8_t *payload, uint16_t *len)
+{
+	(void)s;
+	(void)to;
+	(void)h;
+	(void)payload;
+	(void)len;
+	forwarded++;
+	return false;
+}
+
+static bool
+something_was_forwarded(struct sim *s)
+{
+	(void)s;
+	return forwarded > 0;
+}
+
 static void
-a_prekey_whose_time_is_over_is_not_used(void **state)
+a_prekey_that_is_over_serves_for_thirty_days_more(void **state)
 {
 	struct sim *s = sim_logged_in(2);
 
@@ -214,7 +235,14 @@ a_prekey_whose_time_is_over_is_not_used(void **state)
 	sim_run(s, 47 * UINT64_C(3600000));
 	sim_say(s, 0, 1, "the last hour");
 	assert_true(sim_until(s, alice_has_receipt, 30000));
-	sim_run(s, 2 * UINT64_C(3600000));
+	sim_run(s, 25 * UINT64_C(3600000));
+	forwarded = 0;
+	s->on_forward = count_and_lose;
+	sim_say(s, 0, 1, "for who is away");
+	assert_true(sim_until(s, something_was_forwarded, 60000));
+	s->client[0].states = 0;
+	assert_true(sim_until(s, alice_has_failure, 300000)); /* nobody has answered */
+	sim_run(s, 30 * UINT64_C(86400000));
 	s->on_forward = nothing_passes;
 	s->client[0].states = 0;
 	sim_say(s, 0, 1, "secret");
@@ -409,7 +437,7 @@ main(void)
 		cmocka_unit_test(a_device_list_that_the_account_did_not_sign_is_not_used),
 		cmocka_unit_test(another_account_key_stops_sending_until_it_is_accepted),
 		cmocka_unit_test(keys_of_another_account_are_not_used),
-		cmocka_unit_test(a_prekey_whose_time_is_over_is_not_used),
+		cmocka_unit_test(a_prekey_that_is_over_serves_for_thirty_days_more),
 		cmocka_unit_test(a_lower_list_version_is_refused),
 		cmocka_unit_test(
 			a_known_name_that_is_given_to_another_account_stops_both_directions),
