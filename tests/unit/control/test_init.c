@@ -211,13 +211,16 @@ a_certificate_of_another_server_key_or_signature_is_refused(void **state)
 	struct keys_error why;
 	char path[256];
 	FILE *file;
+	int byte;
 
 	assert_int_equal(init(d), 0);
 	assert_int_equal(control_keys_load(&keys, d->keys, 8, &why), CHQ_EUNTRUSTED);
 	snprintf(path, sizeof(path), "%s/server.cert", d->keys);
 	file = fopen(path, "r+");
 	fseek(file, 70, SEEK_SET);
-	fputc(0x55, file);
+	byte = fgetc(file);
+	fseek(file, 70, SEEK_SET);
+	fputc(byte ^ 1, file);
 	fclose(file);
 	assert_int_equal(control_keys_load(&keys, d->keys, 7, &why), CHQ_EUNTRUSTED);
 	assert_int_equal(truncate(path, 100), 0);
