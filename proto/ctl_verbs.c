@@ -138,6 +138,16 @@ chq_ctl_verb_suggest(const char *noun, const char *verb)
 	return best.word;
 }
 
+const char *
+chq_ctl_opt_suggest(const struct chq_ctl_verb *v, const char *name)
+{
+	struct best best = { NULL, WORD_MAX + 1 };
+
+	for (const struct chq_ctl_opt *o = v->opts; o->name; o++)
+		consider(&best, name, o->name);
+	return best.word;
+}
+
 const struct chq_ctl_opt *
 chq_ctl_opt_find(const struct chq_ctl_verb *v, const char *name)
 {

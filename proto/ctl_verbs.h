@@ -66,6 +66,9 @@ int chq_ctl_verb_find(const char *noun, const char *verb);
  */
 const char *chq_ctl_verb_suggest(const char *noun, const char *verb);
 
+/** chq_ctl_opt_suggest() - the same of an unknown option of a verb: the nearest of its own, or NULL. Static. */
+const char *chq_ctl_opt_suggest(const struct chq_ctl_verb *v, const char *name);
+
 /**
  * chq_ctl_opt_find() - an option of a verb by its name, or NULL.
  */

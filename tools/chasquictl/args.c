@@ -1,5 +1,6 @@
 #include "tools/chasquictl/args.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,6 +190,21 @@ take_verb_opt(struct reading *r, const struct chq_ctl_opt *o, const char *attach
 }
 
 static int
+unknown_option(struct reading *r, const char *word, size_t len)
+{
+	char name[41];
+	const char *meant;
+
+	snprintf(name, sizeof(name), "%.*s", (int)(len < sizeof(name) ? len : sizeof(name) - 1),
+		 word);
+	meant = r->a->verb ? chq_ctl_opt_suggest(r->a->verb, name) : NULL;
+	return chq_ctl_error_set(r->e, CHQ_EUSAGE, NULL, "unknown option --%s%s%s%s%s", name,
+				 r->noun && !r->a->verb ? " before the verb" : "",
+				 meant ? " (did you mean --" : "", meant ? meant : "",
+				 meant ? "?)" : "");
+}
+
+static int
 take_long(struct reading *r, const char *word)
 {
 	const char *value = strchr(word, '=');
@@ -204,9 +220,7 @@ take_long(struct reading *r, const char *word)
 		if (strlen(g->name) == len && !memcmp(g->name, word, len))
 			return take_global(r, g, value);
 	}
-	return chq_ctl_error_set(r->e, CHQ_EUSAGE, NULL, "unknown option --%.*s%s",
-				 (int)(len < 40 ? len : 40), word,
-				 r->noun && !r->a->verb ? " before the verb" : "");
+	return unknown_option(r, word, len);
 }
 
 /* -q, -ojson, and several flags in one word. */

@@ -133,6 +133,10 @@ unknown_words_name_what_may_be_meant(void **state)
 	assert_int_equal(PARSE("user", "qqqqqqqqq"), CHQ_ENOCMD);
 	assert_null(strstr(e.message, "did you mean"));
 	assert_int_equal(PARSE("user"), CHQ_EUSAGE);
+	assert_int_equal(PARSE("user", "list", "--limt=3"), CHQ_EUSAGE);
+	assert_non_null(strstr(e.message, "unknown option --limt (did you mean --limit?)"));
+	assert_int_equal(PARSE("user", "list", "--qqqqqqqqq"), CHQ_EUSAGE);
+	assert_null(strstr(e.message, "did you mean"));
 }
 
 static void
