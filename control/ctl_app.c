@@ -288,8 +288,8 @@ app_done(struct ctl_change *c)
 		return;
 	}
 	ctl_answer(c->call,
-		   json_pack("{s:I, s:s, s:s}", "app", (json_int_t)c->app->id, "name", c->app->name,
-			     "next", hint ? sign_hint : ""),
+		   json_pack("{s:I, s:s, s:s*}", "app", (json_int_t)c->app->id, "name",
+			     c->app->name, "next", hint ? sign_hint : NULL),
 		   NULL);
 }
 
