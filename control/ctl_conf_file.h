@@ -27,7 +27,8 @@ int conf_one_value(const char *key, const char *value, char **text, struct chq_c
 
 /**
  * conf_file_write() - put @text in the file's place, and keep what it was. On disk when it returns.
- * Return: 0; a negated errno: the file is as before, with @err filled.
+ * Return: 0; a negated errno: the file is as before (unless only its folder could not be written to disk), with
+ * @err filled.
  */
 int conf_file_write(const struct chq_site_conf *conf, const char *text, struct chq_conf_error *err);
 

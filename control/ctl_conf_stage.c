@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/conf_value.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -212,18 +214,18 @@ note(char *out, const char *key, const char *value)
 
 /* What @next makes otherwise than what runs, for the answer and for the record. */
 static json_t *
-changes(struct ctl_call *call, const struct chq_site_conf *next)
+changes(const struct control *ctl, const struct chq_site_conf *next, char *old, char *new)
 {
 	json_t *rows = json_array();
 
 	for (size_t i = 0; i < chq_site_schema.count; i++) {
 		const struct chq_conf_key *key = &chq_site_schema.keys[i];
-		char *was = chq_conf_value_text(key, call->ctl->conf);
+		char *was = chq_conf_value_text(key, ctl->conf);
 		char *is = chq_conf_value_text(key, next);
 
 		if (was && is && strcmp(was, is) != 0) {
-			note(call->audit_old, key->path, was);
-			note(call->audit_new, key->path, is);
+			note(old, key->path, was);
+			note(new, key->path, is);
 			json_array_append_new(rows,
 					      json_pack("{s:s, s:s, s:s, s:s}", "key", key->path,
 							"was", was, "is", is, "takes",
@@ -240,7 +242,7 @@ changes(struct ctl_call *call, const struct chq_site_conf *next)
 static void
 apply(struct ctl_call *call, struct chq_site_conf *next)
 {
-	json_t *rows = changes(call, next);
+	json_t *rows = changes(call->ctl, next, call->audit_old, call->audit_new);
 	bool limits = ctl_conf_take_over(call->ctl, next);
 
 	chq_site_conf_free(next);
@@ -333,6 +335,50 @@ ctl_conf_commit(struct ctl_call *call)
 
 /* --- back --- */
 
+/* The record of what the server does by itself. */
+struct own_record {
+	struct write_op op;
+	struct store_audit audit;
+};
+
+static int
+own_record_job(struct store_txn *txn, struct write_op *op)
+{
+	return store_audit_append(txn, &CHQ_CONTAINER_OF(op, struct own_record, op)->audit);
+}
+
+static void
+own_record_done(struct write_op *op, int rc)
+{
+	if (rc)
+		CHQ_LOG_ERROR("audit-not-written", "error=%s", chq_errname(rc));
+	free(CHQ_CONTAINER_OF(op, struct own_record, op));
+}
+
+/* As of a rollback by this process itself. */
+static void
+own_record(struct control *ctl, const char *old, const char *new)
+{
+	struct own_record *r = calloc(1, sizeof(*r));
+	int rc = CHQ_ENOMEM;
+
+	if (r) {
+		r->op = (struct write_op){ .job = own_record_job, .done = own_record_done };
+		r->audit = (struct store_audit){ .time_ms = chq_wall_ms(),
+						 .uid = geteuid(),
+						 .pid = getpid() };
+		snprintf(r->audit.verb, sizeof(r->audit.verb), "conf rollback");
+		snprintf(r->audit.target, sizeof(r->audit.target), "not confirmed in time");
+		store_audit_text(r->audit.old, STORE_AUDIT_TEXT_MAX_BYTES, old);
+		store_audit_text(r->audit.new, STORE_AUDIT_TEXT_MAX_BYTES, new);
+		rc = write_submit(ctl, &r->op);
+	}
+	if (!rc)
+		return;
+	CHQ_LOG_ERROR("audit-not-written", "error=%s", chq_errname(rc));
+	free(r);
+}
+
 /* To what was before a trial: the files', or if they cannot be read, what ran. @call: who wants it, or NULL. */
 static void
 end_trial(struct control *ctl, struct ctl_call *call)
@@ -340,7 +386,8 @@ end_trial(struct control *ctl, struct ctl_call *call)
 	const struct chq_site_conf *to = &ctl->conf_stage->was;
 	struct chq_site_conf files;
 	struct chq_conf_error why;
-	json_t *rows = NULL;
+	char old[STORE_AUDIT_TEXT_MAX_BYTES + 1] = "", new[sizeof(old)] = "";
+	json_t *rows;
 	bool limits;
 	int rc = ctl_conf_load(ctl, NULL, &files, &why);
 
@@ -349,16 +396,18 @@ end_trial(struct control *ctl, struct ctl_call *call)
 			      CHQ_Q(why.text));
 	else
 		to = &files;
-	if (call)
-		rows = changes(call, to);
+	rows = changes(ctl, to, call ? call->audit_old : old, call ? call->audit_new : new);
 	limits = ctl_conf_take_over(ctl, to);
 	ctl_conf_forget(ctl);
 	if (!rc)
 		chq_site_conf_free(&files);
-	if (call)
+	if (call) {
 		ctl_conf_end(call, limits, rows);
-	else
-		ctl_conf_tell(ctl, limits);
+		return;
+	}
+	json_decref(rows);
+	own_record(ctl, old, new);
+	ctl_conf_tell(ctl, limits);
 }
 
 void

@@ -339,6 +339,7 @@ static void
 what_is_not_confirmed_goes_back_by_itself(void **state)
 {
 	struct fixture *f = *state;
+	json_t *a, *row;
 
 	words_expect(f, "conf commit --confirm=5s", "ENOENT", NULL);
 	words_ok(f, "conf set limits.frames_per_second 77");
@@ -353,6 +354,15 @@ what_is_not_confirmed_goes_back_by_itself(void **state)
 	assert_int_equal(f->conf.limits.frames_per_second, 200);
 	FIX_UNTIL(f, f->server.quota[CHQ_QUOTA_ORDINARY].own.frames_per_s == 200);
 	words_expect(f, "conf commit", "ENOENT", NULL);
+	a = words_ask(f, "audit tail --verb=conf~rollback");
+	row = json_array_get(json_object_get(a, "data"), 0);
+	assert_string_equal(json_string_value(json_object_get(row, "target")),
+			    "not confirmed in time");
+	assert_string_equal(json_string_value(json_object_get(row, "old")),
+			    "limits.frames_per_second=77");
+	assert_string_equal(json_string_value(json_object_get(row, "new")),
+			    "limits.frames_per_second=200");
+	json_decref(a);
 }
 
 static void
