@@ -10,8 +10,6 @@
 #include "store/account.h"
 #include "store/reader.h"
 
-enum { REMOVAL_MS = 1000, REMOVALS = 30 };
-
 #define FRIENDS_YOUNG_MS (7 * CHQ_MS_PER_DAY)
 
 static int
@@ -275,22 +273,12 @@ friends_confirm(struct control *ctl, struct session *s, const struct request *r)
 	mutation_begin(ctl, s, r, &kind);
 }
 
-/* Each end concerns the lists of others: one a second, and many at once. */
-static bool
-friends_may_remove(struct session *s, uint64_t now_ms)
-{
-	if (s->remove_ms > now_ms + (REMOVALS - 1) * REMOVAL_MS)
-		return false;
-	s->remove_ms = (s->remove_ms > now_ms ? s->remove_ms : now_ms) + REMOVAL_MS;
-	return true;
-}
-
 void
 friends_remove(struct control *ctl, struct session *s, const struct request *r)
 {
 	static const struct mutation_kind kind = { friends_remove_effect, friends_after };
 
-	if (friends_may_remove(s, control_now_ms()))
+	if (request_weighty(s))
 		mutation_begin(ctl, s, r, &kind);
 	else
 		request_fail(ctl, s, r->id, CHQ_EBUSY_LATER);

@@ -143,6 +143,9 @@ groups_change(struct control *ctl, struct session *s, const struct request *r)
 
 	if (!rc && q->act == CHASQUI__GROUP_ACT__GROUP_ADD)
 		rc = may_add(ctl, s, q->account);
+	/* All else is followed by every member, who has to ask for another key. */
+	else if (!rc && !request_weighty(s))
+		rc = CHQ_EBUSY_LATER;
 	if (rc)
 		request_fail(ctl, s, r->id, rc);
 	else

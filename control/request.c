@@ -19,6 +19,8 @@
 #include "control/register.h"
 #include "control/search.h"
 
+enum { WEIGHTY_MS = 1000, WEIGHTY_AT_ONCE = 30 };
+
 struct method {
 	request_fn *handle;
 	const ProtobufCMessageDescriptor *body; /* NULL: none */
@@ -103,6 +105,17 @@ request_code(int rc)
 		return rc <= CHQ_ENAMEEMPTY && rc >= CHQ_ENAMEBIDI ? CHASQUI__CODE__E_MALFORMED
 								   : CHASQUI__CODE__E_UNAVAIL;
 	}
+}
+
+bool
+request_weighty(struct session *s)
+{
+	uint64_t now_ms = control_now_ms();
+
+	if (s->weighty_ms > now_ms + (WEIGHTY_AT_ONCE - 1) * WEIGHTY_MS)
+		return false;
+	s->weighty_ms = (s->weighty_ms > now_ms ? s->weighty_ms : now_ms) + WEIGHTY_MS;
+	return true;
 }
 
 void

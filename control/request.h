@@ -33,5 +33,9 @@ void request_answer(struct control *ctl, struct session *s, uint64_t id, Chasqui
 /* The code of the wire for an error code. */
 Chasqui__Code request_code(int rc);
 
+/* A request that makes work for many: a session may ask one a second, and some at once. Return: whether it
+ * may now; else it is to be refused by CHQ_EBUSY_LATER. */
+bool request_weighty(struct session *s);
+
 /* request_answer() for a code of ours, without body. */
 void request_fail(struct control *ctl, struct session *s, uint64_t id, int rc);

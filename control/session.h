@@ -60,7 +60,7 @@ struct session {
 	uint64_t opened_ms, expires_ms; /* wall clock; a new handshake is due before the latter */
 	uint64_t ends_ms;		/* monotonic: PRELOGIN, REPLACED */
 	uint64_t search_ms;		/* when a query of one letter costs nothing any more */
-	uint64_t remove_ms;		/* the same of an end of a friendship */
+	uint64_t weighty_ms;		/* the same of a request that is work for many, request.h */
 	uint64_t list_version;		/* of the contact list that it reads, page by page */
 	struct session_login *login;	/* NULL once logged in */
 

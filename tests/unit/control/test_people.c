@@ -701,16 +701,26 @@ only_the_end_of_an_old_friendship_takes_one_of_the_few_sender_epochs(void **stat
 }
 
 static void
-ends_of_friendships_are_limited(void **state)
+what_makes_work_for_many_is_limited(void **state)
 {
 	struct fixture *f = *state;
-	struct fix_client alice;
+	struct fix_client alice, bob;
+	Chasqui__GroupChange m = CHASQUI__GROUP_CHANGE__INIT;
 	unsigned busy = 0;
 
 	client_online(f, &alice, 1, "alice");
 	for (unsigned i = 0; i < 40; i++)
 		busy += friend(f, &alice, CHASQUI__METHOD__METHOD_FRIEND_REMOVE, CAROL) ==
 			CHASQUI__CODE__E_BUSY;
+	assert_in_range(busy, 1, 10);
+	client_online(f, &bob, 2, "bob");
+	m.group = 1;
+	m.act = CHASQUI__GROUP_ACT__GROUP_REMOVE;
+	m.account = ALICE;
+	busy = 0;
+	for (unsigned i = 0; i < 40; i++)
+		busy += client_call(f, &bob, CHASQUI__METHOD__METHOD_GROUP_CHANGE, &m.base, NULL,
+				    NULL) == CHASQUI__CODE__E_BUSY;
 	assert_in_range(busy, 1, 10);
 }
 
@@ -899,7 +909,7 @@ main(void)
 		T(many_changes_in_a_short_time_are_told_as_one),
 		T(friendship_is_asked_of_whom_one_sees_and_of_nobody_else),
 		T(a_client_ends_a_friendship_for_both_and_neither_may_write),
-		T(ends_of_friendships_are_limited),
+		T(what_makes_work_for_many_is_limited),
 		T(confirming_and_removing_say_nothing_of_who_is_there),
 		T(only_the_end_of_an_old_friendship_takes_one_of_the_few_sender_epochs),
 		T(departments_are_told_where_one_sees_somebody_with_those_above),
