@@ -189,7 +189,7 @@ presence_where(const struct control *ctl, uint64_t account)
 static void
 person_note(struct control *ctl, struct person *p, uint64_t now_ms)
 {
-	p->noted = presence_status(ctl, p->account);
+	p->noted = shown_status(ctl, p->account);
 	p->noted_ms = now_ms;
 	p->unnoted = false;
 	view_changed(ctl, p->account);

@@ -22,6 +22,7 @@ enum {
 	SET_MAIL = 8,
 	SET_AVATAR = 16,
 	SET_OWN = 31,
+	IN_LISTS = SET_NAME | SET_TITLE, /* what others see in their lists */
 };
 
 /* --- reading --- */
@@ -109,11 +110,10 @@ profile_effect(struct store_txn *txn, struct mutation *m)
 	return store_account_set_profile(txn, m->account, &p, m->now_ms);
 }
 
-/* What contact lists show of him. */
 static void
 profile_after(struct control *ctl, const struct mutation *m)
 {
-	if (((const Chasqui__Profile *)m->body)->set & (SET_NAME | SET_TITLE))
+	if (((const Chasqui__Profile *)m->body)->set & IN_LISTS)
 		changes_renamed(ctl, m->account);
 }
 
@@ -126,6 +126,8 @@ profile_set(struct control *ctl, struct session *s, const struct request *r)
 	/* Another's, and what only operators set. */
 	if ((q->account != 0 && q->account != s->account) || (q->set & ~(uint32_t)SET_OWN) != 0)
 		request_fail(ctl, s, r->id, CHQ_EDENIED);
+	else if ((q->set & IN_LISTS) && !request_weighty(s))
+		request_fail(ctl, s, r->id, CHQ_EBUSY_LATER);
 	else
 		mutation_begin(ctl, s, r, &kind);
 }

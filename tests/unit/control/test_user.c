@@ -173,6 +173,22 @@ people_set_their_own_profile_but_not_their_number(void **state)
 }
 
 static void
+changes_of_a_name_are_limited(void **state)
+{
+	struct fixture *f = *state;
+	struct fix_client alice;
+	Chasqui__Profile p = CHASQUI__PROFILE__INIT;
+	unsigned busy = 0;
+
+	client_online(f, &alice, 1, "alice");
+	p.set = 1;
+	p.display_name = (char *)(uintptr_t) "Alice"; /* only read */
+	for (unsigned i = 0; i < 40; i++)
+		busy += profile_change(f, &alice, &p) == CHASQUI__CODE__E_BUSY;
+	assert_in_range(busy, 1, 10);
+}
+
+static void
 anothers_profile_is_seen_by_who_may_see_him_and_set_by_nobody(void **state)
 {
 	struct fixture *f = *state;
@@ -304,6 +320,7 @@ main(void)
 		TEST(a_removed_account_is_cut_off_and_its_name_stays_taken),
 		TEST(disabling_voids_grants_for_good_and_only_enable_ends_it),
 		TEST(people_set_their_own_profile_but_not_their_number),
+		TEST(changes_of_a_name_are_limited),
 		TEST(anothers_profile_is_seen_by_who_may_see_him_and_set_by_nobody),
 		TEST(the_longest_profile_fits_an_answer),
 		TEST(mischievous_names_are_refused_by_operators_verbs),
