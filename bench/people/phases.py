@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 
-from failover.site import Failed, Net, Site, run
+from failover.site import Failed, Net, Site, run, until
 from flood.phases import rss_bytes
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent.parent / "tests" / "netns"))
@@ -23,6 +23,7 @@ from ctlsock import CtlSocket  # noqa: E402 - tests/ is no package
 
 HERE = pathlib.Path(__file__).resolve().parent
 SEERS = 100
+BUSY, BUSY_RATE = 100, 2000
 EXPLAINS, MOVES = 5000, 200
 ASK_S = 10
 PASSWORDS, AT_ONCE = 32, 4
@@ -63,10 +64,14 @@ def high_water_bytes(pid):
         return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmHWM:"))
 
 
-def load(site, what, sessions, in_flight):
+def generator(site, verb, folder):
+    return ["ip", "netns", "exec", site.net.load, site.program["chasqui-load"], verb, "--dir", f"{site.dir}/{folder}", "--invitation",
+            f"{site.dir}/invitation"]  # fmt: skip
+
+
+def load(site, what, sessions, in_flight, folder="load"):
     """One run of chasqui-load ask; its figures."""
-    out = run("ip", "netns", "exec", site.net.load, site.program["chasqui-load"], "ask", "--dir", f"{site.dir}/load", "--invitation",
-              f"{site.dir}/invitation", "--what", what, "--sessions", sessions, "--in-flight", in_flight, "--seconds", ASK_S)  # fmt: skip
+    out = run(*generator(site, "ask", folder), "--what", what, "--sessions", sessions, "--in-flight", in_flight, "--seconds", ASK_S)
     return json.loads(out.strip().splitlines()[-1])
 
 
@@ -133,6 +138,28 @@ def coming(site, plan):
             "bytes_per_online_session": round(grown[0] / plan.online), "bytes_per_online_session_all": round(sum(grown) / plan.online)}  # fmt: skip
 
 
+def burst(site, plan):
+    """Control is killed and comes back, then all others log in at once, while some who never left write all the time."""
+    with open(f"{site.dir}/load/accounts", encoding="ascii") as f:
+        lines = f.readlines()
+    for folder, who in (("busy", lines[:BUSY]), ("crowd", lines[BUSY:])):
+        os.mkdir(f"{site.dir}/{folder}")
+        with open(f"{site.dir}/{folder}/accounts", "w", encoding="ascii") as f:
+            f.writelines(who)
+    before = site.ctl("status")["counters"]["session_opened"]
+    with subprocess.Popen([str(a) for a in (*generator(site, "run", "busy"), "--sessions", BUSY, "--rate", BUSY_RATE, "--in-flight", 1024,
+                           "--seconds", 20 + plan.online // 200, "--json")], stdout=subprocess.PIPE, text=True) as busy:  # fmt: skip
+        until(lambda: site.ctl("status")["counters"]["session_opened"] >= before + BUSY, "those who write have logged in")
+        site.control.kill()
+        site.control_up()
+        crowd = load(site, "contacts", len(lines) - BUSY, 1, "crowd")
+        if busy.poll() is not None:
+            raise Failed("those who write were done before all were there")
+        wrote = json.loads(busy.communicate()[0].strip().splitlines()[-1])
+    return {"burst_logins": crowd["sessions"], "burst_s": round(crowd["login_seconds"], 1), "burst_others_sent": wrote["load_sent"],
+            "burst_others_lost": wrote["lost"], "burst_others_p99_us": wrote["p99_us"]}  # fmt: skip
+
+
 def by_password(site):
     """Logins with Argon2id, several at a time, each by a device that nobody knows."""
     with connect(site) as ctl:
@@ -181,7 +208,7 @@ def bench(plan, programs, measure, tell, row):
         try:
             for name, phase in (("import", lambda: bring_in(site, plan)), ("operators", lambda: operators(site, plan, rng)),
                                 ("seers", lambda: let_see(site)), ("clients", lambda: clients(site)), ("online", lambda: coming(site, plan)),
-                                ("passwords", lambda: by_password(site))):  # fmt: skip
+                                ("passwords", lambda: by_password(site)), ("burst", lambda: burst(site, plan))):  # fmt: skip
                 got = phase() or {}
                 row.update(got)
                 tell(f"{name}: {got}")
@@ -210,6 +237,8 @@ SHOWN = (
     ("membership_change_p99_ms", "the same, p99", "ms", ""), ("search_p99_us", "search by prefix, p99", "us", "<= 2000"),
     ("presence_updates_per_s", "updates of presence", "/s", ""), ("mailbox_stores_per_s", "frames into mailboxes, on disk", "/s", ">= 30000"),
     ("logins_per_s_device", "logins by device", "/s", ">= 3000"), ("logins_per_s_password", "logins by password", "/s", ""),
+    ("burst_logins", "logins at once after control was killed", "", ""), ("burst_s", "until all of them are in", "s", "<= 10 for 10,000"),
+    ("burst_others_lost", "frames others have lost meanwhile", "", "0"), ("burst_others_p99_us", "what theirs took, p99", "us", ""),
     ("bytes_per_online_session", "control's memory for a session", "bytes", "<= 1024"),
     ("bytes_per_online_session_all", "both processes' memory for a session", "bytes", ""),
 )  # fmt: skip
@@ -219,7 +248,7 @@ def options(p):
     p.add_argument("--accounts", type=int, default=1_000_000)
     p.add_argument("--departments", type=int, default=2000)
     p.add_argument("--rules", type=int, default=50)
-    p.add_argument("--online", type=int, default=8000, help="sessions at a time")
+    p.add_argument("--online", type=int, default=10_100, help="sessions at a time")
     p.add_argument("--seed", type=int, default=1)
 
 
