@@ -1,7 +1,13 @@
 #include "dataplane/neighbour.h"
 
+/* errqueue.h needs it */
+#include <time.h>
+
+#include <linux/errqueue.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <stdalign.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -94,14 +100,35 @@ chq_neighbour_send(const struct chq_neighbour *n, const uint8_t *ip, size_t len,
 	return sent < 0 ? chq_errno() : 0;
 }
 
+/* Receivers' own errors come too: a port where nobody listens is no next hop that was not found. */
+static bool
+says_lost(struct msghdr *m)
+{
+	struct cmsghdr *c;
+	struct sock_extended_err e;
+
+	for (c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_type != (c->cmsg_level == IPPROTO_IP ? IP_RECVERR : IPV6_RECVERR))
+			continue;
+		memcpy(&e, CMSG_DATA(c), sizeof(e));
+		return e.ee_errno == EHOSTUNREACH;
+	}
+	return false;
+}
+
 static unsigned int
 lost_of(int fd)
 {
 	unsigned int lost = 0;
-	struct msghdr m = { 0 };
 
-	while (fd >= 0 && lost < LOST_MOST && recvmsg(fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0)
-		lost++;
+	for (int looked = 0; fd >= 0 && looked < LOST_MOST; looked++) {
+		alignas(struct cmsghdr) uint8_t control[256];
+		struct msghdr m = { .msg_control = control, .msg_controllen = sizeof(control) };
+
+		if (recvmsg(fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			break;
+		lost += says_lost(&m);
+	}
 	return lost;
 }
 
